@@ -1,0 +1,195 @@
+//! The one error type, and the status that each error has in the C API.
+
+use std::fmt;
+use std::io;
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation on an operand failed: the system said so, or we did.
+#[derive(Debug)]
+pub enum Why {
+    /// A system call failed; the text says which.
+    System(&'static str, io::Error),
+    /// What was found wrong, and the way out.
+    Text(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::System(what, e) => write!(f, "{what}: {e}"),
+            Why::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<String> for Why {
+    fn from(text: String) -> Self {
+        Why::Text(text)
+    }
+}
+
+impl From<&str> for Why {
+    fn from(text: &str) -> Self {
+        Why::Text(text.to_owned())
+    }
+}
+
+impl<E: Into<io::Error>> From<(&'static str, E)> for Why {
+    fn from((what, e): (&'static str, E)) -> Self {
+        Why::System(what, e.into())
+    }
+}
+
+/// Everything that can go wrong. Each variant is one status of the C API.
+///
+/// Operands are kept as text: paths are bytes, and an error text is for people.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller asked for something that makes no sense.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// No profile has this name.
+    #[error("unknown profile '{name}': use one of {known}")]
+    UnknownProfile {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A source or memory dump cannot be opened or read, changed meanwhile, or is locked.
+    #[error("source '{operand}': {why}")]
+    Source {
+        /// Path or name of the source.
+        operand: String,
+        /// What happened.
+        why: Why,
+    },
+    /// An output cannot be created, written, synced or published.
+    #[error("output '{operand}': {why}")]
+    Output {
+        /// Path or name of the output.
+        operand: String,
+        /// What happened.
+        why: Why,
+    },
+    /// The output is there and overwriting was not asked for.
+    #[error("output '{operand}': already exists; choose another name or set {flag}")]
+    Exists {
+        /// Path of the output.
+        operand: String,
+        /// The flag that would replace it.
+        flag: &'static str,
+    },
+    /// The file has no hexz magic.
+    #[error("'{operand}': not a hexz snapshot: {why}")]
+    NotSnapshot {
+        /// The file.
+        operand: String,
+        /// What was found.
+        why: Why,
+    },
+    /// A feature that this version does not have.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The snapshot is damaged.
+    #[error("'{operand}': damaged: {why}; restore the file from a good copy")]
+    Corrupt {
+        /// The snapshot.
+        operand: String,
+        /// What does not fit.
+        why: Why,
+    },
+    /// A read goes beyond the end of a stream.
+    #[error("{0}")]
+    OutOfRange(String),
+    /// No stream has this name or index.
+    #[error("{0}")]
+    NoStream(String),
+    /// The caller cancelled.
+    #[error("cancelled: {0}")]
+    Cancelled(&'static str),
+    /// The caller's progress callback cancelled by returning non-zero.
+    #[error("cancelled: the progress callback returned {0}")]
+    CancelledByCallback(i32),
+    /// Memory could not be had.
+    #[error("out of memory: {bytes} bytes for {what}; lower memory_limit, threads or block size")]
+    NoMemory {
+        /// What it was for.
+        what: &'static str,
+        /// How much was asked for.
+        bytes: usize,
+    },
+    /// A bug in this library, caught.
+    #[error("internal error: {0}; this is a bug in hexz, please report it")]
+    Internal(String),
+    /// Opening or reading a snapshot failed in the system.
+    #[error("'{operand}': {why}")]
+    Io {
+        /// The snapshot.
+        operand: String,
+        /// What happened.
+        why: Why,
+    },
+}
+
+impl Error {
+    /// A source error.
+    pub fn source(operand: &str, why: impl Into<Why>) -> Self {
+        Error::Source { operand: operand.to_owned(), why: why.into() }
+    }
+
+    /// An output error.
+    pub fn output(operand: &str, why: impl Into<Why>) -> Self {
+        Error::Output { operand: operand.to_owned(), why: why.into() }
+    }
+
+    /// Damage in a snapshot.
+    pub fn corrupt(operand: &str, why: impl Into<Why>) -> Self {
+        Error::Corrupt { operand: operand.to_owned(), why: why.into() }
+    }
+
+    /// A system failure on a snapshot.
+    pub fn io(operand: &str, why: impl Into<Why>) -> Self {
+        Error::Io { operand: operand.to_owned(), why: why.into() }
+    }
+
+    /// The system's errno behind this error, or 0.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Error::Source { why: Why::System(_, e), .. }
+            | Error::Output { why: Why::System(_, e), .. }
+            | Error::NotSnapshot { why: Why::System(_, e), .. }
+            | Error::Corrupt { why: Why::System(_, e), .. }
+            | Error::Io { why: Why::System(_, e), .. } => e.raw_os_error().unwrap_or(0),
+            Error::Exists { .. } => libc::EEXIST,
+            Error::NoMemory { .. } => libc::ENOMEM,
+            _ => 0,
+        }
+    }
+
+    /// What a callback of the caller returned to cause this error, or 0.
+    pub fn callback_code(&self) -> i32 {
+        match self {
+            Error::CancelledByCallback(code) => *code,
+            _ => 0,
+        }
+    }
+}
+
+/// A zeroed buffer of `len` bytes, or an error instead of an abort of the host process.
+pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>> {
+    let mut v = Vec::new();
+    try_grow(&mut v, len, what)?;
+    Ok(v)
+}
+
+/// Makes `v` exactly `len` bytes long; new bytes are zero.
+pub fn try_grow(v: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
+    if len > v.capacity() {
+        v.try_reserve_exact(len - v.len()).map_err(|_| Error::NoMemory { what, bytes: len })?;
+    }
+    v.resize(len, 0);
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! The root page: parameters, streams, and the tops of the three index trees.
+
+use super::bytes::{Reader, Writer};
+use super::page::TreeKind;
+use super::{
+    BLOCK_MAX, DATA_SPACE_MAX, DICTIONARY_MAX, Decoded, HEIGHT_MAX, Hash, Header, NAME_MAX,
+    PAGE_4K, PAGE_MAX, Pointer, STREAM_SIZE_MAX, STREAMS_MAX, VERSION,
+};
+
+const KIND_ROOT: u8 = 4;
+
+/// An index tree: nothing, a leaf, or nodes above leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// Levels; 0 for an empty tree, 1 when the top is a leaf.
+    pub height: u32,
+    /// The top page; `None` for an empty tree.
+    pub top: Option<Pointer>,
+}
+
+/// A stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEntry {
+    /// 1 to 63 bytes of UTF-8, unique.
+    pub name: String,
+    /// 1 disk, 2 memory, 3 blob.
+    pub kind: u8,
+    /// Logical bytes.
+    pub size: u64,
+    /// Logical bytes in data extents.
+    pub data_size: u64,
+    /// Logical bytes in zero extents.
+    pub zero_size: u64,
+    /// Bytes of the stored blocks that this stream brought in.
+    pub stored_size: u64,
+}
+
+/// The root page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootPage {
+    /// Compression that was asked for: 0 none, 1 lz4, 2 zstd. Each block says its own.
+    pub compression: u8,
+    /// Level that was asked for.
+    pub level: i32,
+    /// Bytes that were compressed together.
+    pub block_size: u32,
+    /// Chunk sizes least, average, most; zeros when units are 4 KiB pages.
+    pub cdc: [u32; 3],
+    /// Bytes in data space: the decoded length of all blocks.
+    pub data_size: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Unique units.
+    pub units: u64,
+    /// Stored bytes of all blocks.
+    pub stored_size: u64,
+    /// The dictionary, if there is one.
+    pub dictionary: Option<Pointer>,
+    /// Tops of the trees, in the order extents, blocks, units.
+    pub trees: [Tree; 3],
+    /// The streams in order.
+    pub streams: Vec<StreamEntry>,
+}
+
+impl RootPage {
+    /// Whether units are content-defined chunks.
+    pub fn is_cdc(&self) -> bool {
+        self.cdc[2] != 0
+    }
+
+    /// The tree of that kind.
+    pub fn tree(&self, kind: TreeKind) -> &Tree {
+        &self.trees[kind as usize - 1]
+    }
+
+    /// The bytes of this page.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.u8(KIND_ROOT);
+        w.u8(self.compression);
+        w.u16(self.streams.len() as u16);
+        w.i32(self.level);
+        w.u32(self.block_size);
+        self.cdc.iter().for_each(|size| w.u32(*size));
+        w.u64(self.data_size);
+        w.u64(self.blocks);
+        w.u64(self.units);
+        w.u64(self.stored_size);
+        encode_pointer(&mut w, &self.dictionary);
+        encode_pointer(&mut w, &None); // the table of ancestors of a thin snapshot
+        for tree in &self.trees {
+            w.u32(tree.height);
+            w.u32(0);
+            encode_pointer(&mut w, &tree.top);
+        }
+        for stream in &self.streams {
+            w.u8(stream.kind);
+            w.u8(stream.name.len() as u8);
+            w.zeros(6);
+            w.u64(stream.size);
+            w.u64(stream.data_size);
+            w.u64(stream.zero_size);
+            w.u64(stream.stored_size);
+            w.bytes(stream.name.as_bytes());
+        }
+        w.out
+    }
+
+    /// Decodes a root page and checks all that can be checked without the other pages.
+    pub fn decode(bytes: &[u8]) -> Decoded<Self> {
+        let mut r = Reader::new(bytes);
+        if r.u8()? != KIND_ROOT {
+            return Err("the root page is none".into());
+        }
+        let compression = r.u8()?;
+        let stream_count = usize::from(r.u16()?);
+        let (level, block_size) = (r.i32()?, r.u32()?);
+        let cdc = [r.u32()?, r.u32()?, r.u32()?];
+        let (data_size, blocks, units, stored_size) = (r.u64()?, r.u64()?, r.u64()?, r.u64()?);
+        let dictionary = decode_pointer(&mut r, DICTIONARY_MAX)?;
+        if decode_pointer(&mut r, PAGE_MAX)?.is_some() {
+            return Err("a table of ancestors in a snapshot that is not thin".into());
+        }
+        let mut trees = [Tree::default(); 3];
+        for tree in &mut trees {
+            tree.height = r.u32()?;
+            r.zeros(4, "root page")?;
+            tree.top = decode_pointer(&mut r, PAGE_MAX)?;
+            if tree.top.is_some() != (tree.height > 0) || tree.height > HEIGHT_MAX {
+                return Err("an index tree's height does not fit".into());
+            }
+        }
+        if stream_count > STREAMS_MAX {
+            return Err("too many streams".into());
+        }
+        let mut streams: Vec<StreamEntry> = Vec::with_capacity(stream_count);
+        for _ in 0..stream_count {
+            let stream = StreamEntry::decode(&mut r)?;
+            if streams.iter().any(|s| s.name == stream.name) {
+                return Err("two streams have one name".into());
+            }
+            streams.push(stream);
+        }
+        r.end("root page")?;
+        let page = RootPage {
+            compression,
+            level,
+            block_size,
+            cdc,
+            data_size,
+            blocks,
+            units,
+            stored_size,
+            dictionary,
+            trees,
+            streams,
+        };
+        page.check()?;
+        Ok(page)
+    }
+
+    fn check(&self) -> Decoded<()> {
+        let sized = self.block_size.is_power_of_two()
+            && (PAGE_4K as u32..=BLOCK_MAX).contains(&self.block_size);
+        let chunked = self.cdc == [0; 3]
+            || (self.cdc[0] > 0
+                && self.cdc.windows(2).all(|pair| pair[0] < pair[1])
+                && self.cdc[2] <= BLOCK_MAX);
+        let [extents, blocks, units] = &self.trees;
+        // All or nothing: blocks hold the data space, units tile it, extents tile the streams.
+        let empty = self.data_size == 0;
+        let filled = [blocks.height == 0, units.height == 0, self.blocks == 0, self.units == 0]
+            .iter()
+            .all(|none| *none == empty);
+        let streamed = self.streams.iter().all(|s| s.size == 0) == (extents.height == 0);
+        let counted = self.blocks <= self.data_size
+            && self.units >= self.blocks
+            && self.data_size <= DATA_SPACE_MAX
+            && self.stored_size <= self.data_size
+            && (self.is_cdc() || Some(self.data_size) == self.units.checked_mul(PAGE_4K as u64));
+        if self.compression > 2 || !sized || !chunked || !filled || !streamed || !counted {
+            return Err("the root page has fields that do not fit".into());
+        }
+        Ok(())
+    }
+}
+
+impl StreamEntry {
+    fn decode(r: &mut Reader<'_>) -> Decoded<Self> {
+        let kind = r.u8()?;
+        let name_len = usize::from(r.u8()?);
+        r.zeros(6, "root page")?;
+        let (size, data_size, zero_size, stored_size) = (r.u64()?, r.u64()?, r.u64()?, r.u64()?);
+        if name_len == 0 || name_len > NAME_MAX {
+            return Err("a stream's name is too short or too long".into());
+        }
+        let name = std::str::from_utf8(r.take(name_len)?)
+            .map_err(|_| "a stream's name is not UTF-8")?
+            .to_owned();
+        let parts = data_size.checked_add(zero_size);
+        if !(1..=3).contains(&kind)
+            || size > STREAM_SIZE_MAX
+            || name.contains('\0')
+            || parts != Some(size)
+        {
+            return Err(format!("stream '{}' has fields that do not fit", name.escape_debug()).into());
+        }
+        Ok(StreamEntry { name, kind, size, data_size, zero_size, stored_size })
+    }
+}
+
+fn encode_pointer(w: &mut Writer, pointer: &Option<Pointer>) {
+    match pointer {
+        Some(p) => p.encode(w),
+        None => w.zeros(Pointer::LEN),
+    }
+}
+
+fn decode_pointer(r: &mut Reader<'_>, max: usize) -> Decoded<Option<Pointer>> {
+    let bytes = r.take(Pointer::LEN)?;
+    if bytes.iter().all(|b| *b == 0) {
+        return Ok(None);
+    }
+    Pointer::decode(&mut Reader::new(bytes), max).map(Some)
+}
+
+/// The root hash: it names all bytes that a snapshot's streams hold, since the root page holds
+/// the hashes of the pages below it, and those the hashes of the blocks.
+///
+/// BLAKE3 in key derivation mode keeps it apart from every other hash in the file (BLAKE3 paper,
+/// section 2.3).
+pub fn root_hash(header: &Header, stored_root_page: &[u8]) -> Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("hexz 2026-11-22 snapshot root v1");
+    hasher.update(&VERSION.to_le_bytes());
+    hasher.update(&header.incompat.to_le_bytes());
+    hasher.update(&header.compat.to_le_bytes());
+    hasher.update(&header.file_id);
+    hasher.update(stored_root_page);
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Codec;
+    use super::*;
+
+    fn sample() -> RootPage {
+        let pointer = Pointer {
+            offset: 4096,
+            stored_len: 64,
+            decoded_len: 64,
+            codec: Codec::Stored,
+            hash: [9; 32],
+        };
+        let tree = Tree { height: 1, top: Some(pointer) };
+        let stream = |name: &str| StreamEntry {
+            name: name.into(),
+            kind: 1,
+            size: 8192,
+            data_size: 4096,
+            zero_size: 4096,
+            stored_size: 100,
+        };
+        RootPage {
+            compression: 2,
+            level: 3,
+            block_size: 65536,
+            cdc: [0; 3],
+            data_size: 4096,
+            blocks: 1,
+            units: 1,
+            stored_size: 100,
+            dictionary: Some(pointer),
+            trees: [tree; 3],
+            streams: vec![stream("disk"), stream("memory")],
+        }
+    }
+
+    #[test]
+    fn comes_back_as_it_went_and_fits() {
+        let mut page = sample();
+        assert_eq!(RootPage::decode(&page.encode()).unwrap(), page);
+        let stream = page.streams[0].clone();
+        page.streams = (0..STREAMS_MAX)
+            .map(|i| StreamEntry { name: format!("{i:063}"), ..stream.clone() })
+            .collect();
+        let bytes = page.encode();
+        assert!(bytes.len() <= super::super::ROOT_MAX);
+        assert_eq!(RootPage::decode(&bytes).unwrap(), page);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let good = sample();
+        let mut twice = good.clone();
+        twice.streams[1].name = "disk".into();
+        let mut torn = good.clone();
+        torn.streams[0].zero_size = u64::MAX;
+        let mut headless = good.clone();
+        headless.trees[1] = Tree::default();
+        for bad in [
+            twice,
+            torn,
+            headless,
+            RootPage { block_size: 5000, ..good.clone() },
+            RootPage { data_size: 8192, ..good.clone() },
+            RootPage { blocks: u64::MAX, ..good.clone() },
+            RootPage { units: u64::MAX, ..good.clone() },
+            RootPage { cdc: [3, 2, 1], ..good.clone() },
+            RootPage { compression: 3, ..good.clone() },
+        ] {
+            assert!(RootPage::decode(&bad.encode()).is_err(), "{bad:?}");
+        }
+        let bytes = good.encode();
+        for cut in 0..bytes.len() {
+            assert!(RootPage::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+}

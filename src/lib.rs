@@ -1,0 +1,5 @@
+//! libhexz
+pub mod control;
+pub mod error;
+pub mod format;
+pub mod profile;
