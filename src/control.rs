@@ -67,7 +67,13 @@ pub struct Control<'a> {
 impl<'a> Control<'a> {
     /// Watches `cancel` and reports to `progress`; either may be absent.
     pub fn new(cancel: Option<&'a Cancel>, progress: Option<&'a mut ProgressFn<'a>>) -> Self {
-        Control { cancel, progress, last: None, phase: Phase::Pack, total: 0 }
+        Control {
+            cancel,
+            progress,
+            last: None,
+            phase: Phase::Pack,
+            total: 0,
+        }
     }
 
     /// The switch, for threads that help.
@@ -109,11 +115,29 @@ impl<'a> Control<'a> {
         self.report(self.total, stored)
     }
 
+    /// Ends a phase that can no longer be cancelled: the last report, whatever it answers.
+    pub fn conclude(&mut self, stored: u64) {
+        let progress = Progress {
+            phase: self.phase,
+            done: self.total,
+            total: self.total,
+            stored,
+        };
+        if let Some(report) = self.progress.as_mut() {
+            report(&progress);
+        }
+    }
+
     fn report(&mut self, done: u64, stored: u64) -> Result<()> {
         self.check()?;
         if let Some(progress) = self.progress.as_mut() {
             self.last = Some(Instant::now());
-            let code = progress(&Progress { phase: self.phase, done, total: self.total, stored });
+            let code = progress(&Progress {
+                phase: self.phase,
+                done,
+                total: self.total,
+                stored,
+            });
             if code != 0 {
                 return Err(Error::CancelledByCallback(code));
             }

@@ -137,32 +137,59 @@ pub enum Error {
 impl Error {
     /// A source error.
     pub fn source(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Source { operand: operand.to_owned(), why: why.into() }
+        Error::Source {
+            operand: operand.to_owned(),
+            why: why.into(),
+        }
     }
 
     /// An output error.
     pub fn output(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Output { operand: operand.to_owned(), why: why.into() }
+        Error::Output {
+            operand: operand.to_owned(),
+            why: why.into(),
+        }
     }
 
     /// Damage in a snapshot.
     pub fn corrupt(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Corrupt { operand: operand.to_owned(), why: why.into() }
+        Error::Corrupt {
+            operand: operand.to_owned(),
+            why: why.into(),
+        }
     }
 
     /// A system failure on a snapshot.
     pub fn io(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Io { operand: operand.to_owned(), why: why.into() }
+        Error::Io {
+            operand: operand.to_owned(),
+            why: why.into(),
+        }
     }
 
     /// The system's errno behind this error, or 0.
     pub fn errno(&self) -> i32 {
         match self {
-            Error::Source { why: Why::System(_, e), .. }
-            | Error::Output { why: Why::System(_, e), .. }
-            | Error::NotSnapshot { why: Why::System(_, e), .. }
-            | Error::Corrupt { why: Why::System(_, e), .. }
-            | Error::Io { why: Why::System(_, e), .. } => e.raw_os_error().unwrap_or(0),
+            Error::Source {
+                why: Why::System(_, e),
+                ..
+            }
+            | Error::Output {
+                why: Why::System(_, e),
+                ..
+            }
+            | Error::NotSnapshot {
+                why: Why::System(_, e),
+                ..
+            }
+            | Error::Corrupt {
+                why: Why::System(_, e),
+                ..
+            }
+            | Error::Io {
+                why: Why::System(_, e),
+                ..
+            } => e.raw_os_error().unwrap_or(0),
             Error::Exists { .. } => libc::EEXIST,
             Error::NoMemory { .. } => libc::ENOMEM,
             _ => 0,
@@ -188,7 +215,8 @@ pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>> {
 /// Makes `v` exactly `len` bytes long; new bytes are zero.
 pub fn try_grow(v: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
     if len > v.capacity() {
-        v.try_reserve_exact(len - v.len()).map_err(|_| Error::NoMemory { what, bytes: len })?;
+        v.try_reserve_exact(len - v.len())
+            .map_err(|_| Error::NoMemory { what, bytes: len })?;
     }
     v.resize(len, 0);
     Ok(())

@@ -54,7 +54,11 @@ pub struct Profile {
     pub cdc: CdcSizes,
 }
 
-const CDC_DEFAULT: CdcSizes = CdcSizes { min: 16 << 10, avg: 64 << 10, max: 128 << 10 };
+const CDC_DEFAULT: CdcSizes = CdcSizes {
+    min: 16 << 10,
+    avg: 64 << 10,
+    max: 128 << 10,
+};
 
 /// The profiles there are; the first is the default.
 const TABLE: [(&str, Profile); 4] = [
@@ -108,10 +112,14 @@ pub fn name(index: usize) -> Option<&'static str> {
 /// The profile of that name; no name means the default. Names are exact, lower case.
 pub fn resolve(name: Option<&str>) -> Result<Profile> {
     let name = name.unwrap_or(TABLE[0].0);
-    TABLE.iter().find(|(n, _)| *n == name).map(|(_, p)| *p).ok_or_else(|| Error::UnknownProfile {
-        name: name.to_owned(),
-        known: TABLE.map(|(n, _)| n).join(", "),
-    })
+    TABLE
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, p)| *p)
+        .ok_or_else(|| Error::UnknownProfile {
+            name: name.to_owned(),
+            known: TABLE.map(|(n, _)| n).join(", "),
+        })
 }
 
 impl Profile {
@@ -152,7 +160,7 @@ impl CdcSizes {
         let CdcSizes { min, avg, max } = *self;
         let ordered = min < avg && avg < max;
         let bounded =
-            min >= CDC_MIN && min <= CDC_MIN_MAX && avg <= CDC_AVG_MAX && max <= CDC_MAX;
+            (CDC_MIN..=CDC_MIN_MAX).contains(&min) && avg <= CDC_AVG_MAX && max <= CDC_MAX;
         // The chunker steps two bytes at a time; odd sizes would be rounded silently.
         let even = (min | avg | max) & 1 == 0;
         if ordered && bounded && even {
@@ -192,16 +200,56 @@ mod tests {
     fn limits_hold() {
         let good = resolve(Some("eda")).unwrap();
         let bad = [
-            Profile { block_size: 0, ..good },
-            Profile { block_size: 2048, ..good },
-            Profile { block_size: 65535, ..good },
-            Profile { block_size: 32 << 20, ..good },
+            Profile {
+                block_size: 0,
+                ..good
+            },
+            Profile {
+                block_size: 2048,
+                ..good
+            },
+            Profile {
+                block_size: 65535,
+                ..good
+            },
+            Profile {
+                block_size: 32 << 20,
+                ..good
+            },
             Profile { level: 23, ..good },
-            Profile { compression: Compression::Lz4, ..good },
-            Profile { compression: Compression::Lz4, level: 0, ..good },
-            Profile { cdc: CdcSizes { min: 64 << 10, avg: 16 << 10, max: 128 << 10 }, ..good },
-            Profile { cdc: CdcSizes { min: 1025, avg: 4096, max: 8192 }, ..good },
-            Profile { cdc: CdcSizes { min: 1024, avg: 4096, max: 32 << 20 }, ..good },
+            Profile {
+                compression: Compression::Lz4,
+                ..good
+            },
+            Profile {
+                compression: Compression::Lz4,
+                level: 0,
+                ..good
+            },
+            Profile {
+                cdc: CdcSizes {
+                    min: 64 << 10,
+                    avg: 16 << 10,
+                    max: 128 << 10,
+                },
+                ..good
+            },
+            Profile {
+                cdc: CdcSizes {
+                    min: 1025,
+                    avg: 4096,
+                    max: 8192,
+                },
+                ..good
+            },
+            Profile {
+                cdc: CdcSizes {
+                    min: 1024,
+                    avg: 4096,
+                    max: 32 << 20,
+                },
+                ..good
+            },
         ];
         for profile in bad {
             assert!(profile.validate().is_err(), "{profile:?}");

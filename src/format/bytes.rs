@@ -12,7 +12,10 @@ impl<'a> Reader<'a> {
     }
 
     pub fn take(&mut self, n: usize) -> Decoded<&'a [u8]> {
-        let (head, rest) = self.rest.split_at_checked(n).ok_or("a structure is cut short")?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(n)
+            .ok_or("a structure is cut short")?;
         self.rest = rest;
         Ok(head)
     }

@@ -40,13 +40,20 @@ impl Footer {
         if r.array()? != MAGIC {
             return Err("no footer at its end: the file was cut or lengthened".into());
         }
-        let (body, crc) = bytes.split_at_checked(CRC_AT).ok_or("the footer is cut short")?;
+        let (body, crc) = bytes
+            .split_at_checked(CRC_AT)
+            .ok_or("the footer is cut short")?;
         if crc32c::crc32c(body).to_le_bytes() != *crc {
             return Err("the footer's checksum does not fit".into());
         }
         let version = r.u32()?;
         let root_len = r.u32()?;
-        let footer = Footer { file_len: r.u64()?, root_offset: r.u64()?, root_len, root: r.array()? };
+        let footer = Footer {
+            file_len: r.u64()?,
+            root_offset: r.u64()?,
+            root_len,
+            root: r.array()?,
+        };
         r.zeros(r.left().saturating_sub(4), "footer")?;
         if version != VERSION {
             return Err("header and footer are of different versions".into());
@@ -75,8 +82,12 @@ mod tests {
 
     #[test]
     fn every_changed_byte_is_refused() {
-        let footer =
-            Footer { file_len: 20_000, root_offset: 15_804, root_len: 100, root: [7; 32] };
+        let footer = Footer {
+            file_len: 20_000,
+            root_offset: 15_804,
+            root_len: 100,
+            root: [7; 32],
+        };
         let good = footer.encode();
         assert_eq!(Footer::decode(&good, 20_000).unwrap(), footer);
         assert!(Footer::decode(&good, 20_001).is_err());

@@ -47,7 +47,10 @@ impl Header {
         w.u64(self.compat);
         w.bytes(&self.file_id);
         w.zeros_to(NAMES_AT);
-        for (bit, name) in incompat::NAMES.iter().filter(|(bit, _)| self.incompat & bit != 0) {
+        for (bit, name) in incompat::NAMES
+            .iter()
+            .filter(|(bit, _)| self.incompat & bit != 0)
+        {
             let end = w.out.len() + NAME_LEN;
             w.u8(1);
             w.u8(bit.trailing_zeros() as u8);
@@ -63,13 +66,19 @@ impl Header {
     ///
     /// `bytes` are the first 4 KiB of the file, or all of a shorter one. `operand` names it.
     pub fn decode(bytes: &[u8], operand: &str) -> Result<Self, Error> {
-        let corrupt = |why| Error::Corrupt { operand: operand.to_owned(), why };
+        let corrupt = |why| Error::Corrupt {
+            operand: operand.to_owned(),
+            why,
+        };
         if !bytes.starts_with(&MAGIC) {
             let why = match bytes {
                 [] => "the file is empty",
                 _ => "it does not begin with the magic of one",
             };
-            return Err(Error::NotSnapshot { operand: operand.to_owned(), why: why.into() });
+            return Err(Error::NotSnapshot {
+                operand: operand.to_owned(),
+                why: why.into(),
+            });
         }
         let cut = |_| corrupt("cut short within the header".into());
         let mut r = Reader::new(&bytes[MAGIC.len()..]);
@@ -98,8 +107,11 @@ impl Header {
         if crc32c::crc32c(body).to_le_bytes() != *crc {
             return Err(corrupt("the header's checksum does not fit".into()));
         }
-        let header =
-            Header { incompat, compat: r.u64().map_err(cut)?, file_id: r.array().map_err(cut)? };
+        let header = Header {
+            incompat,
+            compat: r.u64().map_err(cut)?,
+            file_id: r.array().map_err(cut)?,
+        };
         if header_len as usize != PAGE_4K {
             return Err(corrupt("the header's length does not fit".into()));
         }
@@ -129,7 +141,11 @@ impl Header {
 
 /// The name that the file itself gives a bit, so that an old reader can say what it lacks.
 fn feature_name(header: &[u8], bit: u32) -> String {
-    let entries = header.get(NAMES_AT..).unwrap_or_default().chunks_exact(NAME_LEN).take(NAMES);
+    let entries = header
+        .get(NAMES_AT..)
+        .unwrap_or_default()
+        .chunks_exact(NAME_LEN)
+        .take(NAMES);
     for entry in entries {
         if entry[0] == 1 && u32::from(entry[1]) == bit {
             let name = entry[2..].split(|b| *b == 0).next().unwrap_or_default();
@@ -169,11 +185,23 @@ mod tests {
         let good = Header::default().encode();
         let mut newer = good.clone();
         newer[8] = 2;
-        assert!(matches!(Header::decode(&newer, "t"), Err(Error::Unsupported(_))));
+        assert!(matches!(
+            Header::decode(&newer, "t"),
+            Err(Error::Unsupported(_))
+        ));
         newer[0] = 0;
-        assert!(matches!(Header::decode(&newer, "t"), Err(Error::NotSnapshot { .. })));
-        assert!(matches!(Header::decode(&[], "t"), Err(Error::NotSnapshot { .. })));
-        assert!(matches!(Header::decode(&good[..20], "t"), Err(Error::Corrupt { .. })));
+        assert!(matches!(
+            Header::decode(&newer, "t"),
+            Err(Error::NotSnapshot { .. })
+        ));
+        assert!(matches!(
+            Header::decode(&[], "t"),
+            Err(Error::NotSnapshot { .. })
+        ));
+        assert!(matches!(
+            Header::decode(&good[..20], "t"),
+            Err(Error::Corrupt { .. })
+        ));
     }
 
     #[test]
@@ -183,7 +211,9 @@ mod tests {
         future[NAMES_AT] = 1;
         future[NAMES_AT + 1] = 40;
         future[NAMES_AT + 2..NAMES_AT + 7].copy_from_slice(b"magic");
-        let text = Header::decode(&reseal(future), "t").unwrap_err().to_string();
+        let text = Header::decode(&reseal(future), "t")
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("'magic' (incompat bit 40)"), "{text}");
     }
 

@@ -10,8 +10,8 @@ mod root;
 pub use footer::Footer;
 pub use header::{Header, incompat};
 pub use page::{
-    BlockEntry, BlockPage, ChildEntry, ExtentEntry, ExtentPage, NodePage, PageKey, Target, TreeKind,
-    UnitPage,
+    BlockEntry, BlockPage, ChildEntry, ExtentEntry, ExtentPage, NodePage, PageKey, Target,
+    TreeKind, UnitPage,
 };
 pub use root::{RootPage, StreamEntry, Tree, root_hash};
 
@@ -60,9 +60,14 @@ pub enum Codec {
 impl Codec {
     /// The codec of that number.
     pub fn from_u8(v: u8) -> Option<Self> {
-        [Codec::Stored, Codec::Lz4, Codec::Zstd, Codec::ZstdDictionary]
-            .into_iter()
-            .find(|c| *c as u8 == v)
+        [
+            Codec::Stored,
+            Codec::Lz4,
+            Codec::Zstd,
+            Codec::ZstdDictionary,
+        ]
+        .into_iter()
+        .find(|c| *c as u8 == v)
     }
 }
 

@@ -5,8 +5,8 @@
 //! gaps and overlaps cannot be written down at all.
 
 use super::bytes::{Reader, Writer};
-use super::{Codec, Decoded, Hash, PAGE_4K, PAGE_MAX, Pointer, UnitHash, codec};
 use super::{BLOCK_MAX, DATA_SPACE_MAX, HEIGHT_MAX, STREAM_SIZE_MAX, STREAMS_MAX};
+use super::{Codec, Decoded, Hash, PAGE_4K, PAGE_MAX, Pointer, UnitHash, codec};
 
 const HEAD: usize = 32;
 const KIND_EXTENTS: u8 = 1;
@@ -148,12 +148,20 @@ fn read_head(bytes: &[u8], kind: u8, level: u8, entry_len: usize) -> Decoded<Hea
     let count = r.u32()? as usize;
     let stream = r.u32()?;
     r.zeros(4, "index page")?;
-    let key = PageKey { stream, at: r.u64()? };
+    let key = PageKey {
+        stream,
+        at: r.u64()?,
+    };
     let base = r.u64()?;
     if count == 0 || count > capacity(entry_len) || r.left() != count * entry_len {
         return Err("an index page's count does not fit its length".into());
     }
-    Ok(Head { count, key, base, rest: r })
+    Ok(Head {
+        count,
+        key,
+        base,
+        rest: r,
+    })
 }
 
 /// Reads a column of `n` values.
@@ -172,7 +180,11 @@ impl ExtentPage {
         let parts = |e: &ExtentEntry| match e.target {
             Target::Data(at) => (1u8, at, 0, 0),
             Target::Zero => (2, 0, 0, 0),
-            Target::Parent { ancestor, stream, at } => (3, at, ancestor, stream),
+            Target::Parent {
+                ancestor,
+                stream,
+                at,
+            } => (3, at, ancestor, stream),
         };
         self.entries.iter().for_each(|e| w.u64(e.len));
         self.entries.iter().for_each(|e| w.u64(parts(e).1));
@@ -184,8 +196,12 @@ impl ExtentPage {
 
     /// Decodes a page, and checks all that can be checked without its surroundings.
     pub fn decode(bytes: &[u8]) -> Decoded<Self> {
-        let Head { count, key, base, rest: mut r } =
-            read_head(bytes, KIND_EXTENTS, 0, Self::ENTRY)?;
+        let Head {
+            count,
+            key,
+            base,
+            rest: mut r,
+        } = read_head(bytes, KIND_EXTENTS, 0, Self::ENTRY)?;
         let lens = column(count, || r.u64())?;
         let targets = column(count, || r.u64())?;
         let kinds = column(count, || r.u8())?;
@@ -198,11 +214,19 @@ impl ExtentPage {
             let target = match (kinds[i], at, ancestors[i], streams[i]) {
                 (1, at, 0, 0) => Target::Data(at),
                 (2, 0, 0, 0) => Target::Zero,
-                (3, at, ancestor, stream) => Target::Parent { ancestor, stream, at },
+                (3, at, ancestor, stream) => Target::Parent {
+                    ancestor,
+                    stream,
+                    at,
+                },
                 _ => return Err("an extent's kind does not fit its target".into()),
             };
             let bounded = |v: u64, max| v.checked_add(len).is_some_and(|end| end <= max);
-            let max = if kinds[i] == 1 { DATA_SPACE_MAX } else { STREAM_SIZE_MAX };
+            let max = if kinds[i] == 1 {
+                DATA_SPACE_MAX
+            } else {
+                STREAM_SIZE_MAX
+            };
             if len == 0 || !bounded(at, max) || !bounded(end, STREAM_SIZE_MAX) {
                 return Err("an extent's length is out of range".into());
             }
@@ -223,7 +247,10 @@ impl BlockPage {
 
     /// The decoded bytes of this page.
     pub fn encode(&self) -> Vec<u8> {
-        let key = PageKey { stream: 0, at: self.at };
+        let key = PageKey {
+            stream: 0,
+            at: self.at,
+        };
         let mut w = head(KIND_BLOCKS, 0, self.entries.len(), key, self.base);
         self.entries.iter().for_each(|e| w.u32(e.stored_len));
         self.entries.iter().for_each(|e| w.u32(e.decoded_len));
@@ -236,7 +263,12 @@ impl BlockPage {
 
     /// Decodes a page, and checks all that can be checked without its surroundings.
     pub fn decode(bytes: &[u8]) -> Decoded<Self> {
-        let Head { count, key, base, rest: mut r } = read_head(bytes, KIND_BLOCKS, 0, Self::ENTRY)?;
+        let Head {
+            count,
+            key,
+            base,
+            rest: mut r,
+        } = read_head(bytes, KIND_BLOCKS, 0, Self::ENTRY)?;
         let stored_lens = column(count, || r.u32())?;
         let decoded_lens = column(count, || r.u32())?;
         let codecs = column(count, || codec(r.u8()?))?;
@@ -270,7 +302,11 @@ impl BlockPage {
         if !placed || key.stream != 0 {
             return Err("a block page's head does not fit".into());
         }
-        Ok(BlockPage { at: key.at, base, entries })
+        Ok(BlockPage {
+            at: key.at,
+            base,
+            entries,
+        })
     }
 }
 
@@ -282,7 +318,10 @@ impl UnitPage {
 
     /// The decoded bytes of this page.
     pub fn encode(&self) -> Vec<u8> {
-        let key = PageKey { stream: 0, at: self.at };
+        let key = PageKey {
+            stream: 0,
+            at: self.at,
+        };
         let mut w = head(KIND_UNITS, 0, self.hashes.len(), key, 0);
         self.lens.iter().for_each(|len| w.u32(*len));
         self.hashes.iter().for_each(|hash| w.bytes(hash));
@@ -292,13 +331,26 @@ impl UnitPage {
     /// Decodes a page; `cdc` tells whether units have lengths of their own.
     pub fn decode(bytes: &[u8], cdc: bool) -> Decoded<Self> {
         let entry = if cdc { 20 } else { 16 };
-        let Head { count, key, base, rest: mut r } = read_head(bytes, KIND_UNITS, 0, entry)?;
-        let lens = if cdc { column(count, || r.u32())? } else { Vec::new() };
+        let Head {
+            count,
+            key,
+            base,
+            rest: mut r,
+        } = read_head(bytes, KIND_UNITS, 0, entry)?;
+        let lens = if cdc {
+            column(count, || r.u32())?
+        } else {
+            Vec::new()
+        };
         let hashes = column(count, || r.array())?;
         if lens.iter().any(|len| *len == 0 || *len > BLOCK_MAX) {
             return Err("a unit's length is out of range".into());
         }
-        let page = UnitPage { at: key.at, lens, hashes };
+        let page = UnitPage {
+            at: key.at,
+            lens,
+            hashes,
+        };
         if base != 0 || key.stream != 0 || key.at > DATA_SPACE_MAX || page.end() > DATA_SPACE_MAX {
             return Err("a unit page's head does not fit".into());
         }
@@ -333,12 +385,23 @@ impl NodePage {
     }
 
     fn decode_kind(bytes: &[u8], kind: u8, level: u8) -> Decoded<Self> {
-        let Head { count, key, base, rest: mut r } = read_head(bytes, kind, level, Self::ENTRY)?;
+        let Head {
+            count,
+            key,
+            base,
+            rest: mut r,
+        } = read_head(bytes, kind, level, Self::ENTRY)?;
         let children = column(count, || {
             let stream = r.u32()?;
             r.zeros(4, "index page")?;
-            let key = PageKey { stream, at: r.u64()? };
-            Ok(ChildEntry { key, pointer: Pointer::decode(&mut r, PAGE_MAX)? })
+            let key = PageKey {
+                stream,
+                at: r.u64()?,
+            };
+            Ok(ChildEntry {
+                key,
+                pointer: Pointer::decode(&mut r, PAGE_MAX)?,
+            })
         })?;
         let rising = children.windows(2).all(|pair| pair[0].key < pair[1].key);
         let plain = kind == KIND_EXTENTS || children.iter().all(|c| c.key.stream == 0);
@@ -381,32 +444,73 @@ mod tests {
     use super::*;
 
     fn pointer() -> Pointer {
-        Pointer { offset: 4096, stored_len: 9, decoded_len: 90, codec: Codec::Zstd, hash: [3; 32] }
+        Pointer {
+            offset: 4096,
+            stored_len: 9,
+            decoded_len: 90,
+            codec: Codec::Zstd,
+            hash: [3; 32],
+        }
     }
 
     #[test]
     fn pages_come_back_as_they_went() {
         let extents = ExtentPage {
-            key: PageKey { stream: 2, at: 8192 },
+            key: PageKey {
+                stream: 2,
+                at: 8192,
+            },
             entries: vec![
-                ExtentEntry { len: 4096, target: Target::Data(65536) },
-                ExtentEntry { len: 1 << 44, target: Target::Zero },
-                ExtentEntry { len: 7, target: Target::Parent { ancestor: 1, stream: 3, at: 5 } },
+                ExtentEntry {
+                    len: 4096,
+                    target: Target::Data(65536),
+                },
+                ExtentEntry {
+                    len: 1 << 44,
+                    target: Target::Zero,
+                },
+                ExtentEntry {
+                    len: 7,
+                    target: Target::Parent {
+                        ancestor: 1,
+                        stream: 3,
+                        at: 5,
+                    },
+                },
             ],
         };
         assert_eq!(ExtentPage::decode(&extents.encode()).unwrap(), extents);
-        let entry =
-            BlockEntry { stored_len: 9, decoded_len: 10, codec: Codec::Lz4, crc: 1, hash: [1; 32] };
-        let blocks = BlockPage { at: 10, base: 4096, entries: vec![entry; BlockPage::CAPACITY] };
+        let entry = BlockEntry {
+            stored_len: 9,
+            decoded_len: 10,
+            codec: Codec::Lz4,
+            crc: 1,
+            hash: [1; 32],
+        };
+        let blocks = BlockPage {
+            at: 10,
+            base: 4096,
+            entries: vec![entry; BlockPage::CAPACITY],
+        };
         let bytes = blocks.encode();
         assert!(bytes.len() <= PAGE_MAX);
         assert_eq!(BlockPage::decode(&bytes).unwrap(), blocks);
         for (lens, cdc) in [(vec![], false), (vec![5, 6], true)] {
-            let units = UnitPage { at: 4096, lens, hashes: vec![[1; 16], [2; 16]] };
+            let units = UnitPage {
+                at: 4096,
+                lens,
+                hashes: vec![[1; 16], [2; 16]],
+            };
             assert_eq!(UnitPage::decode(&units.encode(), cdc).unwrap(), units);
         }
-        let child = |at| ChildEntry { key: PageKey { stream: 0, at }, pointer: pointer() };
-        let node = NodePage { level: 1, children: vec![child(0), child(9)] };
+        let child = |at| ChildEntry {
+            key: PageKey { stream: 0, at },
+            pointer: pointer(),
+        };
+        let node = NodePage {
+            level: 1,
+            children: vec![child(0), child(9)],
+        };
         let bytes = TreeKind::Blocks.encode_node(&node);
         assert_eq!(TreeKind::Blocks.decode_node(&bytes, 1).unwrap(), node);
         assert!(TreeKind::Units.decode_node(&bytes, 1).is_err());
@@ -423,22 +527,54 @@ mod tests {
             page(0, Target::Zero),
             page(u64::MAX, Target::Zero),
             page(2, Target::Data(DATA_SPACE_MAX - 1)),
-            page(2, Target::Parent { ancestor: 0, stream: 0, at: u64::MAX }),
+            page(
+                2,
+                Target::Parent {
+                    ancestor: 0,
+                    stream: 0,
+                    at: u64::MAX,
+                },
+            ),
         ] {
             assert!(ExtentPage::decode(&bad.encode()).is_err(), "{bad:?}");
         }
-        let entry =
-            BlockEntry { stored_len: 9, decoded_len: 10, codec: Codec::Lz4, crc: 1, hash: [1; 32] };
+        let entry = BlockEntry {
+            stored_len: 9,
+            decoded_len: 10,
+            codec: Codec::Lz4,
+            crc: 1,
+            hash: [1; 32],
+        };
         for bad in [
-            BlockEntry { stored_len: 0, ..entry },
-            BlockEntry { stored_len: 10, ..entry },
-            BlockEntry { codec: Codec::Stored, ..entry },
-            BlockEntry { decoded_len: BLOCK_MAX + 1, ..entry },
+            BlockEntry {
+                stored_len: 0,
+                ..entry
+            },
+            BlockEntry {
+                stored_len: 10,
+                ..entry
+            },
+            BlockEntry {
+                codec: Codec::Stored,
+                ..entry
+            },
+            BlockEntry {
+                decoded_len: BLOCK_MAX + 1,
+                ..entry
+            },
         ] {
-            let page = BlockPage { at: 0, base: 4096, entries: vec![bad] };
+            let page = BlockPage {
+                at: 0,
+                base: 4096,
+                entries: vec![bad],
+            };
             assert!(BlockPage::decode(&page.encode()).is_err(), "{bad:?}");
         }
-        let page = BlockPage { at: u64::MAX - 3, base: 4096, entries: vec![entry] };
+        let page = BlockPage {
+            at: u64::MAX - 3,
+            base: 4096,
+            entries: vec![entry],
+        };
         assert!(BlockPage::decode(&page.encode()).is_err());
         let bytes = page.encode();
         for cut in 0..bytes.len() {

@@ -169,9 +169,14 @@ impl RootPage {
         let [extents, blocks, units] = &self.trees;
         // All or nothing: blocks hold the data space, units tile it, extents tile the streams.
         let empty = self.data_size == 0;
-        let filled = [blocks.height == 0, units.height == 0, self.blocks == 0, self.units == 0]
-            .iter()
-            .all(|none| *none == empty);
+        let filled = [
+            blocks.height == 0,
+            units.height == 0,
+            self.blocks == 0,
+            self.units == 0,
+        ]
+        .iter()
+        .all(|none| *none == empty);
         let streamed = self.streams.iter().all(|s| s.size == 0) == (extents.height == 0);
         let counted = self.blocks <= self.data_size
             && self.units >= self.blocks
@@ -203,9 +208,20 @@ impl StreamEntry {
             || name.contains('\0')
             || parts != Some(size)
         {
-            return Err(format!("stream '{}' has fields that do not fit", name.escape_debug()).into());
+            return Err(format!(
+                "stream '{}' has fields that do not fit",
+                name.escape_debug()
+            )
+            .into());
         }
-        Ok(StreamEntry { name, kind, size, data_size, zero_size, stored_size })
+        Ok(StreamEntry {
+            name,
+            kind,
+            size,
+            data_size,
+            zero_size,
+            stored_size,
+        })
     }
 }
 
@@ -252,7 +268,10 @@ mod tests {
             codec: Codec::Stored,
             hash: [9; 32],
         };
-        let tree = Tree { height: 1, top: Some(pointer) };
+        let tree = Tree {
+            height: 1,
+            top: Some(pointer),
+        };
         let stream = |name: &str| StreamEntry {
             name: name.into(),
             kind: 1,
@@ -282,7 +301,10 @@ mod tests {
         assert_eq!(RootPage::decode(&page.encode()).unwrap(), page);
         let stream = page.streams[0].clone();
         page.streams = (0..STREAMS_MAX)
-            .map(|i| StreamEntry { name: format!("{i:063}"), ..stream.clone() })
+            .map(|i| StreamEntry {
+                name: format!("{i:063}"),
+                ..stream.clone()
+            })
             .collect();
         let bytes = page.encode();
         assert!(bytes.len() <= super::super::ROOT_MAX);
@@ -302,12 +324,30 @@ mod tests {
             twice,
             torn,
             headless,
-            RootPage { block_size: 5000, ..good.clone() },
-            RootPage { data_size: 8192, ..good.clone() },
-            RootPage { blocks: u64::MAX, ..good.clone() },
-            RootPage { units: u64::MAX, ..good.clone() },
-            RootPage { cdc: [3, 2, 1], ..good.clone() },
-            RootPage { compression: 3, ..good.clone() },
+            RootPage {
+                block_size: 5000,
+                ..good.clone()
+            },
+            RootPage {
+                data_size: 8192,
+                ..good.clone()
+            },
+            RootPage {
+                blocks: u64::MAX,
+                ..good.clone()
+            },
+            RootPage {
+                units: u64::MAX,
+                ..good.clone()
+            },
+            RootPage {
+                cdc: [3, 2, 1],
+                ..good.clone()
+            },
+            RootPage {
+                compression: 3,
+                ..good.clone()
+            },
         ] {
             assert!(RootPage::decode(&bad.encode()).is_err(), "{bad:?}");
         }

@@ -1,0 +1,100 @@
+//! The front of the pack core for paths: opens the inputs, keeps them apart from the output, and
+//! hands everything on.
+
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, statat};
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::pack::{self, Options, Report, StreamInput};
+use crate::profile::Profile;
+use crate::sink::{Existing, FileSink, PendingFile};
+use crate::source::{self, Format, identity};
+
+/// Kinds of streams as the format has them.
+const DISK: u8 = 1;
+const MEMORY: u8 = 2;
+
+/// A disk image, and a memory dump beside it, into a snapshot file.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildRequest<'a> {
+    /// The disk image; becomes the stream "disk".
+    pub source: &'a Path,
+    /// A memory dump; becomes the stream "memory".
+    pub memory: Option<&'a Path>,
+    /// Where the snapshot appears.
+    pub output: &'a Path,
+    /// What the disk image is written in. A memory dump is always raw.
+    pub source_format: Format,
+    /// Validated pack parameters.
+    pub profile: Profile,
+    /// Whether to cut content-defined chunks.
+    pub cdc: bool,
+    /// Whether to replace an output that is there.
+    pub overwrite: bool,
+    /// Whether the output is durable when the call returns.
+    pub sync: bool,
+    /// Whether sources may change while they are read.
+    pub share: bool,
+    /// Threads that may use CPU, the caller's included; 0 for all there are.
+    pub threads: u32,
+    /// Bytes of memory; 0 for the default.
+    pub memory_limit: u64,
+}
+
+/// Builds a snapshot. On any error the output is what it was before.
+pub fn build(request: &BuildRequest<'_>, control: &mut Control<'_>) -> Result<Report> {
+    control.check()?;
+    let disk = source::open(request.source, request.source_format, request.share)?;
+    let mut streams = vec![StreamInput {
+        name: "disk".to_owned(),
+        kind: DISK,
+        source: disk,
+    }];
+    if let Some(path) = request.memory {
+        let memory = source::open(path, Format::Raw, request.share)?;
+        streams.push(StreamInput {
+            name: "memory".to_owned(),
+            kind: MEMORY,
+            source: memory,
+        });
+    }
+    refuse_input_as_output(&streams, request.output)?;
+    let existing = match request.overwrite {
+        true => Existing::Replace,
+        false => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
+    };
+    let file = PendingFile::create(request.output, existing)?;
+    let options = Options {
+        profile: request.profile,
+        cdc: request.cdc,
+        threads: request.threads,
+        memory_limit: request.memory_limit,
+    };
+    pack::pack(
+        streams,
+        &options,
+        Box::new(FileSink::new(file, request.sync)),
+        control,
+    )
+}
+
+/// By device and inode, since a file has many names. Links are followed: one that leads to an
+/// input would be replaced and not followed, but whoever names it hardly means that.
+fn refuse_input_as_output(streams: &[StreamInput], output: &Path) -> Result<()> {
+    let Ok(stat) = statat(CWD, output, AtFlags::empty()) else {
+        return Ok(());
+    };
+    let output_is = identity(&stat);
+    for stream in streams {
+        if stream.source.identities().contains(&output_is) {
+            return Err(Error::InvalidArgument(format!(
+                "output '{}': is the source '{}' by another name or the same; give another file",
+                output.display(),
+                stream.source.operand()
+            )));
+        }
+    }
+    Ok(())
+}

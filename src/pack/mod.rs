@@ -1,0 +1,219 @@
+//! The pack core: streams of bytes in, one snapshot out. Every way in uses it.
+//!
+//! A source is read in segments and cut into units, which are deduplicated; new units are packed
+//! into blocks, which are compressed; and blocks, extents and hashes are written in order. The
+//! bytes of a snapshot depend on the sources and parameters only, not on threads or timing.
+
+mod chunker;
+mod hash;
+mod pipeline;
+mod place;
+mod plan;
+mod reader;
+mod runs;
+mod sample;
+mod segment;
+mod table;
+mod tree;
+mod writer;
+
+use std::time::{Duration, Instant};
+
+pub use chunker::Chunker;
+pub use hash::{is_zero, unit_hash};
+pub use plan::MEMORY_LIMIT_DEFAULT;
+pub use segment::{Unit, UnitContent};
+
+use crate::codec::{self, EncodeDictionary, Method};
+use crate::control::{Control, Phase};
+use crate::error::{Error, Result};
+use crate::format::{Hash, StreamEntry};
+use crate::profile::{CdcSizes, Compression, Profile};
+use crate::sink::Sink;
+use crate::source::Source;
+use crate::workers::thread_count;
+
+/// A stream to pack.
+pub struct StreamInput {
+    /// 1 to 63 bytes of UTF-8, unique in the snapshot.
+    pub name: String,
+    /// 1 disk, 2 memory, 3 blob.
+    pub kind: u8,
+    /// Its bytes.
+    pub source: Box<dyn Source>,
+}
+
+/// How to pack.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Validated parameters.
+    pub profile: Profile,
+    /// Whether to cut content-defined chunks instead of pages.
+    pub cdc: bool,
+    /// Threads that may use CPU, the caller's included; 0 for all there are.
+    pub threads: u32,
+    /// Bytes of memory; 0 for the default.
+    pub memory_limit: u64,
+}
+
+/// What packing did. Bytes of sources are logical ones.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Bytes read from the sources; holes are not.
+    pub bytes_read: u64,
+    /// Bytes in zero runs.
+    pub bytes_zero: u64,
+    /// Bytes found elsewhere in this snapshot.
+    pub bytes_duplicate: u64,
+    /// Bytes that are in the parent.
+    pub bytes_inherited: u64,
+    /// Bytes that are new.
+    pub bytes_unique: u64,
+    /// Stored bytes of all blocks.
+    pub bytes_stored: u64,
+    /// Stored bytes that no stream refers to.
+    pub bytes_dead: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Length of the snapshot file.
+    pub file_size: u64,
+    /// The root hash.
+    pub root: Hash,
+    /// Nanoseconds in the sources.
+    pub read_ns: u64,
+    /// Nanoseconds of hashing units, summed over threads.
+    pub hash_ns: u64,
+    /// Nanoseconds of compressing, summed over threads.
+    pub compress_ns: u64,
+    /// Nanoseconds of sealing, summed over threads.
+    pub seal_ns: u64,
+    /// Nanoseconds in the sink.
+    pub write_ns: u64,
+    /// Nanoseconds of making the output durable and visible.
+    pub sync_ns: u64,
+    /// Nanoseconds from start to end.
+    pub total_ns: u64,
+}
+
+/// Packs the streams into the sink and commits it.
+pub fn pack(
+    streams: Vec<StreamInput>,
+    options: &Options,
+    mut sink: Box<dyn Sink>,
+    control: &mut Control<'_>,
+) -> Result<Report> {
+    let start = Instant::now();
+    let Options { profile, .. } = options;
+    let logical = total_size(&streams)?;
+    let cdc = options.cdc.then_some(&profile.cdc);
+    let plan = plan::Demand {
+        profile,
+        cdc,
+        logical,
+        threads: thread_count(options.threads),
+        memory_limit: options.memory_limit,
+    }
+    .plan()?;
+    let method = Method::from(profile);
+    let mut entries = Vec::with_capacity(streams.len());
+    let mut sources = Vec::with_capacity(streams.len());
+    for StreamInput { name, kind, source } in streams {
+        entries.push(StreamEntry {
+            name,
+            kind,
+            size: source.size(),
+            data_size: 0,
+            zero_size: 0,
+            stored_size: 0,
+        });
+        sources.push(source);
+    }
+    let mut trained = None;
+    if profile.dictionary {
+        control.begin(Phase::Train, logical, 0)?;
+        let block_size = profile.block_size as usize;
+        let samples = sample::samples(&sources, block_size, plan.train, control)?;
+        let samples: Vec<&[u8]> = samples.iter().map(|s| &s[..]).collect();
+        trained = codec::train(&samples, method, logical)?;
+        control.end(0)?;
+    }
+    let digested = match &trained {
+        Some(bytes) => Some(EncodeDictionary::new(bytes, method.level)?),
+        None => None,
+    };
+    control.begin(Phase::Pack, logical, 0)?;
+    let parameters = root_parameters(profile, cdc, entries);
+    let mut writer = writer::Writer::new(sink.as_mut(), parameters, trained.as_deref())?;
+    let runs = plan.run_slots.map(table::DedupTable::new).transpose()?;
+    let placer = place::Placer::new(
+        table::DedupTable::new(plan.table_slots)?,
+        runs,
+        profile.block_size as usize,
+        options.cdc,
+    );
+    let work = pipeline::Work {
+        method,
+        dictionary: digested.as_ref(),
+        chunks: options.cdc,
+    };
+    let (costs, counts) = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control)?;
+    for source in &sources {
+        source.check_unchanged()?;
+    }
+    let written = writer.finish()?;
+    control.end(written.file_size)?;
+    let syncing = Instant::now();
+    control.begin(Phase::Sync, logical, written.file_size)?;
+    sink.commit()?;
+    control.conclude(written.file_size);
+    Ok(Report {
+        bytes_read: costs.read.bytes,
+        bytes_zero: counts.zero,
+        bytes_duplicate: counts.duplicate,
+        bytes_inherited: 0,
+        bytes_unique: counts.unique,
+        bytes_stored: written.stored_size,
+        bytes_dead: 0,
+        blocks: written.blocks,
+        file_size: written.file_size,
+        root: written.root,
+        read_ns: nanos(costs.read.time),
+        hash_ns: nanos(costs.hash),
+        compress_ns: nanos(costs.compress),
+        seal_ns: 0,
+        write_ns: nanos(written.write_time),
+        sync_ns: nanos(syncing.elapsed()),
+        total_ns: nanos(start.elapsed()),
+    })
+}
+
+fn total_size(streams: &[StreamInput]) -> Result<u64> {
+    let mut sizes = streams.iter().map(|s| s.source.size());
+    sizes
+        .try_fold(0u64, |sum, size| sum.checked_add(size))
+        .ok_or_else(|| {
+            Error::InvalidArgument("the streams are more than 2^64 bytes together".to_owned())
+        })
+}
+
+fn root_parameters(
+    profile: &Profile,
+    cdc: Option<&CdcSizes>,
+    streams: Vec<StreamEntry>,
+) -> writer::RootParameters {
+    writer::RootParameters {
+        compression: match profile.compression {
+            Compression::None => 0,
+            Compression::Lz4 => 1,
+            Compression::Zstd => 2,
+        },
+        level: profile.level,
+        block_size: profile.block_size,
+        cdc: cdc.map_or([0; 3], |sizes| [sizes.min, sizes.avg, sizes.max]),
+        streams,
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

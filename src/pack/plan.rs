@@ -1,0 +1,223 @@
+//! How the memory limit is shared out: half for the deduplication table, from parameters alone, so
+//! that the bytes of a snapshot do not depend on threads; the rest for buffers and workers.
+
+use super::table;
+use super::writer;
+use crate::codec::{Method, encoder_memory};
+use crate::error::{Error, Result};
+use crate::format::PAGE_4K;
+use crate::profile::{CdcSizes, Profile};
+
+/// The limit when the caller gives none.
+pub const MEMORY_LIMIT_DEFAULT: u64 = 256 << 20;
+/// Share of the table's memory that remembers runs once single units are forgotten.
+const RUNS_SHARE: u64 = 8;
+/// Segments and blocks under way, per thread, when memory allows, and the least that works.
+const SEGMENTS: usize = 2;
+const SEGMENTS_MIN: usize = 2;
+const BLOCKS: usize = 16;
+const BLOCKS_MIN: usize = 3;
+/// Stack, channels, hashed units and small things of one thread.
+const THREAD: usize = 512 << 10;
+
+/// How much of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Slots of the table of units.
+    pub table_slots: usize,
+    /// Slots of the table of runs; none when the table of units holds all there can be.
+    pub run_slots: Option<usize>,
+    /// Threads, the caller's included.
+    pub threads: usize,
+    /// Bytes of a segment.
+    pub segment_len: usize,
+    /// Segments under way at most.
+    pub segments: usize,
+    /// Blocks placed and not yet written at most.
+    pub blocks: usize,
+    /// Bytes to train a dictionary on at most.
+    pub train: usize,
+}
+
+/// What the plan is made for.
+pub struct Demand<'a> {
+    /// The pack parameters.
+    pub profile: &'a Profile,
+    /// Chunk sizes, if chunks are cut.
+    pub cdc: Option<&'a CdcSizes>,
+    /// Logical bytes of all streams.
+    pub logical: u64,
+    /// Threads that may use CPU.
+    pub threads: usize,
+    /// Bytes; 0 for the default.
+    pub memory_limit: u64,
+}
+
+impl Demand<'_> {
+    /// Shares the memory out, with fewer threads if it is small.
+    pub fn plan(&self) -> Result<Plan> {
+        let limit = match self.memory_limit {
+            0 => MEMORY_LIMIT_DEFAULT,
+            limit => limit,
+        };
+        let rest = usize::try_from(limit / 2).unwrap_or(usize::MAX);
+        let (table_slots, run_slots) = self.tables(limit / 2);
+        let segment_len = super::reader::segment_len(self.profile.block_size, self.cdc);
+        let least = self.cost(segment_len, 1, SEGMENTS_MIN, BLOCKS_MIN);
+        if least > rest {
+            return Err(Error::InvalidArgument(format!(
+                "memory_limit of {limit} bytes is too little for blocks of {} bytes with this \
+                 compression; give {} or more, or a smaller block_size",
+                self.profile.block_size,
+                (least * 2).next_multiple_of(1 << 20)
+            )));
+        }
+        let train = crate::codec::TRAIN_MAX.min(rest / 4);
+        for threads in (1..=self.threads.max(1)).rev() {
+            // From plenty down to the least, by halves.
+            let wanted = (
+                SEGMENTS * threads + 2,
+                BLOCKS * threads + segment_len / self.block_max(),
+            );
+            // Fewer threads only when one more would leave them nothing to work on.
+            let floor = match threads {
+                1 => (SEGMENTS_MIN, BLOCKS_MIN),
+                n => (n + 1, 2 * n + 1),
+            };
+            let mut shares = (0..8).map(|shift| {
+                (
+                    (wanted.0 >> shift).max(floor.0),
+                    (wanted.1 >> shift).max(floor.1),
+                )
+            });
+            let fits = |(segments, blocks): &(usize, usize)| {
+                self.cost(segment_len, threads, *segments, *blocks) <= rest
+            };
+            if let Some((segments, blocks)) = shares.find(fits) {
+                return Ok(Plan {
+                    table_slots,
+                    run_slots,
+                    threads,
+                    segment_len,
+                    segments,
+                    blocks,
+                    train,
+                });
+            }
+        }
+        Ok(Plan {
+            table_slots,
+            run_slots,
+            threads: 1,
+            segment_len,
+            segments: SEGMENTS_MIN,
+            blocks: BLOCKS_MIN,
+            train,
+        })
+    }
+
+    /// The tables: no larger than all units there can be need.
+    fn tables(&self, bytes: u64) -> (usize, Option<usize>) {
+        let unit = self
+            .cdc
+            .map_or(PAGE_4K as u64, |sizes| u64::from(sizes.min));
+        let all = table::slots_for(self.logical.div_ceil(unit));
+        let slot = table::memory(1) as u64;
+        if all <= bytes / slot {
+            return (all as usize, None);
+        }
+        let runs = bytes / RUNS_SHARE / slot;
+        match self.cdc {
+            Some(_) => ((bytes / slot) as usize, None),
+            None => ((bytes / slot - runs) as usize, Some(runs as usize)),
+        }
+    }
+
+    /// Bytes of the largest block: a chunk is never split.
+    fn block_max(&self) -> usize {
+        self.cdc
+            .map_or(0, |sizes| sizes.max)
+            .max(self.profile.block_size) as usize
+    }
+
+    /// Memory besides the tables.
+    fn cost(&self, segment_len: usize, threads: usize, segments: usize, blocks: usize) -> usize {
+        let method = Method::from(self.profile);
+        let block = self.block_max();
+        let encoder = encoder_memory(method, block as u32, self.profile.dictionary);
+        // A block under way has its bytes, unless they lie in a segment, and its stored form.
+        let per_block = 2 * block + block / 128 + 1024;
+        // A hashed segment has 24 bytes for each page.
+        let per_segment = segment_len + segment_len / 128;
+        let dictionary = if self.profile.dictionary { 2 << 20 } else { 0 };
+        writer::MEMORY
+            + dictionary
+            + threads * (encoder + THREAD)
+            + segments * per_segment
+            + blocks * per_block
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile;
+
+    fn plan(name: &str, threads: usize, memory_limit: u64, logical: u64) -> Result<Plan> {
+        let profile = profile::resolve(Some(name)).unwrap();
+        Demand {
+            profile: &profile,
+            cdc: None,
+            logical,
+            threads,
+            memory_limit,
+        }
+        .plan()
+    }
+
+    #[test]
+    fn the_tables_do_not_depend_on_threads() {
+        for name in ["generic", "eda", "embedded", "ml"] {
+            let tables = |threads| {
+                let plan = plan(name, threads, 64 << 20, 1 << 40).unwrap();
+                (plan.table_slots, plan.run_slots)
+            };
+            assert_eq!(tables(1), tables(8));
+            assert!(tables(1).1.is_some());
+        }
+    }
+
+    #[test]
+    fn every_profile_works_with_64_mib_and_two_threads() {
+        for name in ["generic", "eda", "embedded", "ml"] {
+            assert_eq!(
+                plan(name, 2, 64 << 20, 1 << 40).unwrap().threads,
+                2,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn too_little_names_the_least_which_works() {
+        let text = plan("ml", 2, 1 << 20, 1 << 30).unwrap_err().to_string();
+        let least: u64 = text
+            .split("give ")
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        plan("ml", 2, least, 1 << 30).unwrap();
+        assert!(plan("ml", 2, least - (1 << 20), 1 << 30).is_err());
+    }
+
+    #[test]
+    fn a_small_source_takes_a_small_table() {
+        let plan = plan("generic", 2, 0, 64 << 20).unwrap();
+        assert!(table::memory(plan.table_slots) < 1 << 20);
+        assert_eq!(plan.run_slots, None);
+    }
+}

@@ -1,0 +1,226 @@
+//! Sources to segments: reads data, skips holes, and cuts chunks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::chunker::Chunker;
+use super::hash::is_zero;
+use super::runs::{Run, Runs};
+use super::segment::{BufferPool, Item, Segment, Unit, UnitContent};
+use crate::error::{Error, Result};
+use crate::format::PAGE_4K;
+use crate::profile::CdcSizes;
+use crate::source::{Content, Source};
+
+/// Bytes in a segment, if blocks or chunks do not need more.
+const SEGMENT: usize = 1 << 20;
+
+/// Bytes in a segment's buffer. With chunks, what cannot be cut yet waits for the next segment,
+/// and must stay a small part.
+pub fn segment_len(block_size: u32, cdc: Option<&CdcSizes>) -> usize {
+    match cdc {
+        Some(sizes) => (4 * sizes.max as usize).next_multiple_of(PAGE_4K),
+        None => block_size as usize,
+    }
+    .max(SEGMENT)
+}
+
+/// Reads one stream.
+pub struct Reader<'a> {
+    source: &'a dyn Source,
+    stream: u32,
+    runs: Runs<'a>,
+    run: Option<Run>,
+    /// Where in `run` we are.
+    at: u64,
+    chunker: Option<Chunker>,
+    /// End of a run of data that was read and could not be cut yet.
+    carry: Vec<u8>,
+    done: bool,
+}
+
+/// What reading has cost so far.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ReadCost {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Time in the source.
+    pub time: Duration,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `source` as stream number `stream`, in chunks if `cdc` says their sizes.
+    pub fn new(source: &'a dyn Source, stream: u32, cdc: Option<&CdcSizes>) -> Self {
+        Reader {
+            source,
+            stream,
+            runs: Runs::new(source),
+            run: None,
+            at: 0,
+            chunker: cdc.map(Chunker::new),
+            carry: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// The next item; after [`Item::End`] there is none.
+    pub fn next(&mut self, pool: &Arc<BufferPool>, cost: &mut ReadCost) -> Result<Option<Item>> {
+        if self.done {
+            return Ok(None);
+        }
+        let Some(run) = self.run()? else {
+            self.done = true;
+            return Ok(Some(Item::End {
+                stream: self.stream,
+            }));
+        };
+        if run.content == Content::Zero {
+            // Fixed windows need all that is in a segment's range at once, so that a hole in the
+            // middle of a window looks as zeros there do.
+            let end = match self.chunker {
+                None if run.end < self.source.size() => run.end / seg(pool) * seg(pool),
+                _ => run.end,
+            };
+            if end > self.at {
+                let len = end - self.at;
+                self.at = end;
+                return Ok(Some(Item::Zeros {
+                    stream: self.stream,
+                    len,
+                }));
+            }
+        }
+        match self.chunker.take() {
+            None => self.pages(pool, cost).map(Some),
+            Some(chunker) => {
+                let item = self.chunks(&chunker, run, pool, cost);
+                self.chunker = Some(chunker);
+                item.map(Some)
+            }
+        }
+    }
+
+    /// The run that we are in.
+    fn run(&mut self) -> Result<Option<Run>> {
+        if self.run.is_none_or(|run| self.at == run.end) {
+            self.run = self.runs.next()?;
+            if let Some(run) = self.run {
+                self.at = run.start;
+            }
+        }
+        Ok(self.run)
+    }
+
+    /// A segment of pages: all that lies up to the next segment boundary.
+    fn pages(&mut self, pool: &Arc<BufferPool>, cost: &mut ReadCost) -> Result<Item> {
+        let start = self.at;
+        let end = (start / seg(pool) + 1) * seg(pool);
+        let mut buffer = pool.take()?;
+        let mut units = Vec::new();
+        while self.at < end {
+            let Some(run) = self.run()? else { break };
+            let (at, stop) = ((self.at - start) as usize, run.end.min(end));
+            let len = (stop - self.at) as usize;
+            let content = match run.content {
+                Content::Zero => UnitContent::Zero,
+                Content::Data => {
+                    self.read(self.at, slice(&mut buffer.bytes, at, len)?, cost)?;
+                    // The last unit of a stream is padded to a page.
+                    slice(
+                        &mut buffer.bytes,
+                        at + len,
+                        len.next_multiple_of(PAGE_4K) - len,
+                    )?
+                    .fill(0);
+                    UnitContent::Unknown
+                }
+            };
+            units.push(Unit {
+                at: at as u32,
+                len: len as u32,
+                content,
+            });
+            self.at = stop;
+        }
+        let buffer = Arc::new(buffer);
+        Ok(Item::Segment(Segment {
+            stream: self.stream,
+            offset: start,
+            units,
+            buffer,
+        }))
+    }
+
+    /// A segment of chunks: what can be cut of the run that we are in, from what was carried.
+    fn chunks(
+        &mut self,
+        chunker: &Chunker,
+        run: Run,
+        pool: &Arc<BufferPool>,
+        cost: &mut ReadCost,
+    ) -> Result<Item> {
+        let mut buffer = pool.take()?;
+        let carried = self.carry.len();
+        slice(&mut buffer.bytes, 0, carried)?.copy_from_slice(&self.carry);
+        let room = (buffer.bytes.len() - carried) / PAGE_4K * PAGE_4K;
+        let len = (run.end - self.at).min(room as u64) as usize;
+        self.read(self.at, slice(&mut buffer.bytes, carried, len)?, cost)?;
+        let offset = self.at - carried as u64;
+        self.at += len as u64;
+        let more = self.at < run.end;
+        let filled = buffer.bytes.get(..carried + len).unwrap_or_default();
+        let mut units = Vec::new();
+        // A stretch without zero pages, which what was carried is the start of.
+        let mut stretch = 0;
+        let mut page = carried;
+        while page < filled.len() {
+            let end = (page + PAGE_4K).min(filled.len());
+            if is_zero(&filled[page..end]) {
+                chunker.cut_all(&filled[..page], stretch, &mut units);
+                units.push(Unit {
+                    at: page as u32,
+                    len: (end - page) as u32,
+                    content: UnitContent::Zero,
+                });
+                stretch = end;
+            }
+            page = end;
+        }
+        let cut = match more {
+            true => chunker.cut_certain(filled, stretch, &mut units),
+            false => {
+                chunker.cut_all(filled, stretch, &mut units);
+                filled.len()
+            }
+        };
+        self.carry.clear();
+        self.carry.extend_from_slice(&filled[cut..]);
+        let buffer = Arc::new(buffer);
+        Ok(Item::Segment(Segment {
+            stream: self.stream,
+            offset,
+            units,
+            buffer,
+        }))
+    }
+
+    fn read(&self, at: u64, buf: &mut [u8], cost: &mut ReadCost) -> Result<()> {
+        let start = Instant::now();
+        self.source.read_at(at, buf)?;
+        cost.time += start.elapsed();
+        cost.bytes += buf.len() as u64;
+        Ok(())
+    }
+}
+
+/// Length of a segment, as a logical offset.
+fn seg(pool: &BufferPool) -> u64 {
+    pool.buffer_len() as u64
+}
+
+/// A part of a buffer; runs and segments are cut so that it is always there.
+fn slice(bytes: &mut [u8], at: usize, len: usize) -> Result<&mut [u8]> {
+    bytes
+        .get_mut(at..at + len)
+        .ok_or_else(|| Error::Internal(format!("a run of {len} bytes at {at} leaves its segment")))
+}

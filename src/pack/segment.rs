@@ -1,0 +1,122 @@
+//! What travels from the reader over the hashing workers to the placer.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Result, try_grow};
+use crate::format::UnitHash;
+
+/// Buffers of one size that are used again and again; knows how many are out.
+pub struct BufferPool {
+    len: usize,
+    free: Mutex<Vec<Vec<u8>>>,
+    out: AtomicUsize,
+}
+
+impl BufferPool {
+    /// Buffers of `len` bytes each.
+    pub fn new(len: usize) -> Arc<Self> {
+        Arc::new(BufferPool {
+            len,
+            free: Mutex::default(),
+            out: AtomicUsize::new(0),
+        })
+    }
+
+    /// A buffer, with whatever was in it.
+    pub fn take(self: &Arc<Self>) -> Result<Buffer> {
+        let mut bytes = self
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut bytes = bytes.take().unwrap_or_default();
+        try_grow(&mut bytes, self.len, "a read buffer")?;
+        self.out.fetch_add(1, Ordering::Relaxed);
+        Ok(Buffer {
+            bytes,
+            pool: Arc::clone(self),
+        })
+    }
+
+    /// Bytes in each buffer.
+    pub fn buffer_len(&self) -> usize {
+        self.len
+    }
+
+    /// Buffers that are in use.
+    pub fn out(&self) -> usize {
+        self.out.load(Ordering::Relaxed)
+    }
+}
+
+/// A buffer that goes back to its pool.
+pub struct Buffer {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    pool: Arc<BufferPool>,
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.pool
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(bytes);
+        self.pool.out.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a unit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitContent {
+    /// Zeros.
+    Zero,
+    /// Data that was not looked at yet.
+    Unknown,
+    /// Data with this hash.
+    Data(UnitHash),
+}
+
+/// A run of a segment: a unit, or zeros of any length.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit {
+    /// Where it begins in the segment's buffer.
+    pub at: u32,
+    /// Logical bytes.
+    pub len: u32,
+    /// What it holds.
+    pub content: UnitContent,
+}
+
+/// A stretch of a stream that holds data.
+pub struct Segment {
+    /// Index of the stream.
+    pub stream: u32,
+    /// Logical offset of its first byte.
+    pub offset: u64,
+    /// The units, which tile it. Before hashing, runs of pages that are not looked at yet.
+    pub units: Vec<Unit>,
+    /// The bytes; those of zero units may be anything.
+    pub buffer: Arc<Buffer>,
+}
+
+/// What the reader gives, in the order of the streams.
+pub enum Item {
+    /// Zeros, however long.
+    Zeros {
+        /// Index of the stream.
+        stream: u32,
+        /// Bytes.
+        len: u64,
+    },
+    /// Data.
+    Segment(Segment),
+    /// A stream is complete.
+    End {
+        /// Index of the stream.
+        stream: u32,
+    },
+}

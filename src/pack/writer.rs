@@ -1,0 +1,418 @@
+//! The ordered end of the pack core: blocks, extents and unit hashes come in, a file goes out.
+//!
+//! Index pages go out between the blocks as they fill, so that the memory for an index does not
+//! grow with the source. A leaf of the block table is written right behind its blocks, which
+//! therefore lie back to back in the file; other pages wait for that moment.
+
+use std::time::{Duration, Instant};
+
+use super::tree::{FullNode, TreeBuilder};
+use crate::codec::{Encoder, Method};
+use crate::error::Result;
+use crate::format::{
+    BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash, Header,
+    PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash, UnitPage,
+    root_hash,
+};
+use crate::profile::Compression;
+use crate::sink::Sink;
+
+/// Bytes gathered before the sink is asked to write.
+const GATHER: usize = 512 << 10;
+/// Finished pages that may wait for the block page before that goes out early.
+const WAITING_MAX: usize = 64;
+/// Memory that a writer takes at most: what it gathers, and pages on their way, for planning.
+pub const MEMORY: usize = 3 << 20;
+
+/// A block, ready to be written.
+pub struct StoredBlock<'a> {
+    /// The bytes to store.
+    pub stored: &'a [u8],
+    /// What they say of themselves in the block table.
+    pub entry: BlockEntry,
+    /// Stream that brought the block in.
+    pub stream: usize,
+    /// Hashes of its units.
+    pub hashes: &'a [UnitHash],
+    /// Lengths of its units if they are chunks, else empty.
+    pub lens: &'a [u32],
+}
+
+/// A run of a stream, placed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Index of the stream.
+    pub stream: u32,
+    /// Bytes.
+    pub len: u64,
+    /// Where they are.
+    pub target: Target,
+}
+
+/// What the root page needs besides what the writer counts.
+pub struct RootParameters {
+    /// Compression, level, block size and chunk sizes as the root page has them.
+    pub compression: u8,
+    /// See [`RootPage::level`].
+    pub level: i32,
+    /// See [`RootPage::block_size`].
+    pub block_size: u32,
+    /// See [`RootPage::cdc`].
+    pub cdc: [u32; 3],
+    /// Names, kinds and sizes of the streams; the writer fills in the rest.
+    pub streams: Vec<StreamEntry>,
+}
+
+/// What was written.
+pub struct Written {
+    /// Length of the file.
+    pub file_size: u64,
+    /// Stored bytes of all blocks.
+    pub stored_size: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// The root hash.
+    pub root: Hash,
+    /// Time spent in the sink.
+    pub write_time: Duration,
+}
+
+/// See the module.
+pub struct Writer<'s> {
+    sink: &'s mut dyn Sink,
+    gathered: Vec<u8>,
+    /// Where the next byte goes in the file.
+    at: u64,
+    page_encoder: Encoder<'static>,
+    page_buffer: Vec<u8>,
+    header: Header,
+    parameters: RootParameters,
+    dictionary: Option<Pointer>,
+    trees: [TreeBuilder; 3],
+    extents: ExtentPage,
+    /// Where the next extent begins in its stream.
+    logical: u64,
+    blocks: BlockPage,
+    units: UnitPage,
+    waiting: Vec<(TreeKind, PageKey, Vec<u8>)>,
+    data_size: u64,
+    block_count: u64,
+    unit_count: u64,
+    stored_size: u64,
+    write_time: Duration,
+}
+
+impl<'s> Writer<'s> {
+    /// Begins a file: the header, and the dictionary if there is one.
+    pub fn new(
+        sink: &'s mut dyn Sink,
+        parameters: RootParameters,
+        dictionary: Option<&[u8]>,
+    ) -> Result<Self> {
+        let mut writer = Writer {
+            sink,
+            gathered: Vec::with_capacity(GATHER),
+            at: 0,
+            page_encoder: Encoder::new(
+                Method {
+                    compression: Compression::Zstd,
+                    level: 3,
+                },
+                None,
+            )?,
+            page_buffer: Vec::new(),
+            header: Header::default(),
+            parameters,
+            dictionary: None,
+            trees: [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units].map(TreeBuilder::new),
+            extents: ExtentPage::default(),
+            logical: 0,
+            blocks: BlockPage::default(),
+            units: UnitPage::default(),
+            waiting: Vec::new(),
+            data_size: 0,
+            block_count: 0,
+            unit_count: 0,
+            stored_size: 0,
+            write_time: Duration::ZERO,
+        };
+        let header = writer.header.encode();
+        writer.put(&header)?;
+        if let Some(dictionary) = dictionary {
+            writer.dictionary = Some(writer.store(dictionary)?);
+        }
+        Ok(writer)
+    }
+
+    /// Bytes written so far.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Takes the next block of data space.
+    pub fn block(&mut self, block: &StoredBlock<'_>) -> Result<()> {
+        if self.blocks.entries.is_empty() {
+            self.blocks.at = self.data_size;
+            self.blocks.base = self.at;
+        }
+        self.put(block.stored)?;
+        self.blocks.entries.push(block.entry);
+        let mut lens = block.lens.iter();
+        let cdc = self.parameters.cdc[2] != 0;
+        let capacity = if cdc {
+            UnitPage::CAPACITY_CDC
+        } else {
+            UnitPage::CAPACITY
+        };
+        for hash in block.hashes {
+            self.units.lens.extend(lens.next());
+            self.units.hashes.push(*hash);
+            if self.units.hashes.len() == capacity {
+                self.end_units()?;
+            }
+        }
+        self.data_size += u64::from(block.entry.decoded_len);
+        self.block_count += 1;
+        self.unit_count += block.hashes.len() as u64;
+        self.stored_size += block.stored.len() as u64;
+        if let Some(stream) = self.parameters.streams.get_mut(block.stream) {
+            stream.stored_size += block.stored.len() as u64;
+        }
+        if self.blocks.entries.len() == BlockPage::CAPACITY {
+            self.end_blocks()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next run of the streams, which follow each other in order.
+    pub fn extent(&mut self, extent: &Extent) -> Result<()> {
+        let Extent {
+            stream,
+            len,
+            target,
+        } = *extent;
+        if self.extents.key.stream != stream {
+            self.end_extents()?;
+            self.logical = 0;
+            self.extents.key = PageKey { stream, at: 0 };
+        }
+        if let Some(entry) = self.parameters.streams.get_mut(stream as usize) {
+            match target {
+                Target::Zero => entry.zero_size += len,
+                Target::Data(_) | Target::Parent { .. } => entry.data_size += len,
+            }
+        }
+        self.logical += len;
+        if let Some(last) = self.extents.entries.last_mut()
+            && continues(last, &target)
+        {
+            last.len += len;
+            return Ok(());
+        }
+        if self.extents.entries.len() == ExtentPage::CAPACITY {
+            self.end_extents()?;
+            self.extents.key = PageKey {
+                stream,
+                at: self.logical - len,
+            };
+        }
+        self.extents.entries.push(ExtentEntry { len, target });
+        Ok(())
+    }
+
+    /// Writes what is left: pages, nodes, root page, footer.
+    pub fn finish(mut self) -> Result<Written> {
+        self.end_extents()?;
+        self.end_units()?;
+        self.end_blocks()?;
+        let mut trees = [Tree::default(); 3];
+        for (at, kind) in [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units]
+            .into_iter()
+            .enumerate()
+        {
+            while let Some(node) = self.trees[at].finish_node() {
+                self.grow(at, Some(node))?;
+            }
+            trees[at] = std::mem::replace(&mut self.trees[at], TreeBuilder::new(kind)).into_tree();
+        }
+        let RootParameters {
+            compression,
+            level,
+            block_size,
+            cdc,
+            ref mut streams,
+        } = self.parameters;
+        let page = RootPage {
+            compression,
+            level,
+            block_size,
+            cdc,
+            data_size: self.data_size,
+            blocks: self.block_count,
+            units: self.unit_count,
+            stored_size: self.stored_size,
+            dictionary: self.dictionary,
+            trees,
+            streams: std::mem::take(streams),
+        }
+        .encode();
+        let root = root_hash(&self.header, &page);
+        let footer = Footer {
+            file_len: self.at + (page.len() + PAGE_4K) as u64,
+            root_offset: self.at,
+            root_len: page.len() as u32,
+            root,
+        };
+        self.put(&page)?;
+        self.put(&footer.encode())?;
+        self.flush()?;
+        Ok(Written {
+            file_size: self.at,
+            stored_size: self.stored_size,
+            blocks: self.block_count,
+            root,
+            write_time: self.write_time,
+        })
+    }
+
+    fn end_extents(&mut self) -> Result<()> {
+        if self.extents.entries.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.extents.encode();
+        self.extents.entries.clear();
+        self.page(TreeKind::Extents, self.extents.key, bytes)
+    }
+
+    fn end_units(&mut self) -> Result<()> {
+        if self.units.hashes.is_empty() {
+            return Ok(());
+        }
+        let (bytes, at, end) = (self.units.encode(), self.units.at, self.units.end());
+        self.units.lens.clear();
+        self.units.hashes.clear();
+        self.units.at = end;
+        self.page(TreeKind::Units, PageKey { stream: 0, at }, bytes)
+    }
+
+    /// A finished page of extents or units goes out now if no block waits for its page.
+    fn page(&mut self, kind: TreeKind, key: PageKey, bytes: Vec<u8>) -> Result<()> {
+        if self.blocks.entries.is_empty() {
+            return self.leaf(kind, key, &bytes);
+        }
+        self.waiting.push((kind, key, bytes));
+        if self.waiting.len() >= WAITING_MAX {
+            self.end_blocks()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn end_blocks(&mut self) -> Result<()> {
+        if !self.blocks.entries.is_empty() {
+            let bytes = self.blocks.encode();
+            self.blocks.entries.clear();
+            self.leaf(
+                TreeKind::Blocks,
+                PageKey {
+                    stream: 0,
+                    at: self.blocks.at,
+                },
+                &bytes,
+            )?;
+        }
+        for (kind, key, bytes) in std::mem::take(&mut self.waiting) {
+            self.leaf(kind, key, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a leaf, and the nodes that it makes full.
+    fn leaf(&mut self, kind: TreeKind, key: PageKey, bytes: &[u8]) -> Result<()> {
+        let pointer = self.store(bytes)?;
+        let at = kind as usize - 1;
+        let full = self.trees[at].add(ChildEntry { key, pointer });
+        self.grow(at, full)
+    }
+
+    /// Writes a node that is complete, and those above that it makes full.
+    fn grow(&mut self, tree: usize, mut node: Option<FullNode>) -> Result<()> {
+        while let Some(mut full) = node {
+            let pointer = self.store(&std::mem::take(&mut full.bytes))?;
+            node = self.trees[tree].adopt(full, pointer);
+        }
+        Ok(())
+    }
+
+    /// Writes a page or the dictionary, compressed if that makes it smaller.
+    fn store(&mut self, bytes: &[u8]) -> Result<Pointer> {
+        let mut buffer = std::mem::take(&mut self.page_buffer);
+        let codec = self.page_encoder.encode(bytes, &mut buffer)?;
+        let stored = if codec == Codec::Stored {
+            bytes
+        } else {
+            &buffer
+        };
+        let pointer = Pointer {
+            offset: self.at,
+            stored_len: stored.len() as u32,
+            decoded_len: bytes.len() as u32,
+            codec,
+            hash: *blake3::hash(stored).as_bytes(),
+        };
+        self.put(stored)?;
+        self.page_buffer = buffer;
+        Ok(pointer)
+    }
+
+    /// Many small pieces become few large writes; a large one goes out without a copy.
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.at += bytes.len() as u64;
+        if self.gathered.len() + bytes.len() > GATHER {
+            self.flush()?;
+        }
+        if bytes.len() >= GATHER {
+            return self.write_out(bytes);
+        }
+        self.gathered.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let gathered = std::mem::take(&mut self.gathered);
+        if !gathered.is_empty() {
+            self.write_out(&gathered)?;
+        }
+        self.gathered = gathered;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn write_out(&mut self, bytes: &[u8]) -> Result<()> {
+        let start = Instant::now();
+        let done = self.sink.write(bytes);
+        self.write_time += start.elapsed();
+        done
+    }
+}
+
+/// Whether `target` is where `last` goes on.
+fn continues(last: &ExtentEntry, target: &Target) -> bool {
+    match (last.target, *target) {
+        (Target::Zero, Target::Zero) => true,
+        (Target::Data(a), Target::Data(b)) => a + last.len == b,
+        (
+            Target::Parent {
+                ancestor: a1,
+                stream: s1,
+                at: o1,
+            },
+            Target::Parent {
+                ancestor: a2,
+                stream: s2,
+                at: o2,
+            },
+        ) => (a1, s1) == (a2, s2) && o1 + last.len == o2,
+        _ => false,
+    }
+}

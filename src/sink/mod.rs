@@ -1,0 +1,43 @@
+//! Where a snapshot goes.
+
+mod pending;
+
+pub use pending::{Existing, PendingFile};
+
+use crate::error::Result;
+
+/// Takes the bytes of a snapshot front to back. Dropped without [`Sink::commit`], it leaves
+/// nothing behind.
+pub trait Sink {
+    /// Takes all of `data`.
+    fn write(&mut self, data: &[u8]) -> Result<()>;
+
+    /// Makes all that was written durable, if asked for, and visible.
+    fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// A [`PendingFile`] written front to back.
+pub struct FileSink {
+    file: PendingFile,
+    sync: bool,
+    at: u64,
+}
+
+impl FileSink {
+    /// Writes to `file`; `sync` makes the commit durable.
+    pub fn new(file: PendingFile, sync: bool) -> Self {
+        FileSink { file, sync, at: 0 }
+    }
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, data: &[u8]) -> Result<()> {
+        self.file.write_all_at(data, self.at)?;
+        self.at += data.len() as u64;
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        self.file.publish(self.sync)
+    }
+}

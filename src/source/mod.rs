@@ -1,0 +1,87 @@
+//! Where the bytes of a stream come from.
+
+mod raw;
+
+use std::path::Path;
+
+pub use raw::{RawSource, identity};
+
+use crate::error::{Error, Result};
+
+/// What a disk image is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Found out from the first bytes; only formats that a guest cannot fake into reading other
+    /// files are taken on their word.
+    Auto,
+    /// The bytes are the disk.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+}
+
+/// What a run of a source holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Bytes to read.
+    Data,
+    /// Zeros; need not be read.
+    Zero,
+}
+
+/// Device and inode: what a file is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Device that holds the file, or that the block device is.
+    pub device: u64,
+    /// Inode on it; 0 for a block device.
+    pub inode: u64,
+}
+
+/// A stream's bytes at any offset. Used by one thread at a time.
+pub trait Source {
+    /// What to call it in error texts.
+    fn operand(&self) -> &str;
+
+    /// Bytes in it.
+    fn size(&self) -> u64;
+
+    /// Fills all of `buf` from `offset`, which lies with its end within the size.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
+
+    /// What is at `offset`, which is below the size, and up to where, which is beyond `offset` and
+    /// at most the size.
+    fn content_at(&self, offset: u64) -> Result<(Content, u64)>;
+
+    /// Fails if the source changed since it was opened.
+    fn check_unchanged(&self) -> Result<()>;
+
+    /// The files that it reads, so that none of them becomes the output.
+    fn identities(&self) -> Vec<Identity>;
+}
+
+/// Opens a disk image.
+pub fn open(path: &Path, format: Format, share: bool) -> Result<Box<dyn Source>> {
+    let raw = RawSource::open(path, share)?;
+    if format == Format::Raw {
+        return Ok(Box::new(raw));
+    }
+    let mut magic = [0; 4];
+    let whole = raw.size() >= magic.len() as u64;
+    if whole {
+        raw.read_at(0, &mut magic)?;
+    }
+    let is_qcow2 = whole && magic == *b"QFI\xfb";
+    match (is_qcow2, format) {
+        (true, _) => Err(Error::Unsupported(format!(
+            "source '{}': is a qcow2 image, which this hexz does not read yet; convert it to raw, \
+             or set HEXZ_FORMAT_RAW to take its bytes as they are",
+            raw.operand()
+        ))),
+        (false, Format::Qcow2) => Err(Error::source(
+            raw.operand(),
+            "is no qcow2 image, as the format asks; set HEXZ_FORMAT_RAW or HEXZ_FORMAT_AUTO",
+        )),
+        (false, _) => Ok(Box::new(raw)),
+    }
+}

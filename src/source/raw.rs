@@ -1,0 +1,186 @@
+//! Regular files and block devices, taken as they are.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{Content, Identity, Source};
+use crate::error::{Error, Result};
+use crate::format::STREAM_SIZE_MAX;
+
+/// A file or block device. Read with pread and never mapped: a file that shrinks under a mapping
+/// would kill the host process.
+pub struct RawSource {
+    operand: String,
+    file: OwnedFd,
+    size: u64,
+    opened: Stat,
+    /// Whether a writer is tolerated.
+    share: bool,
+}
+
+impl RawSource {
+    /// Opens the file at `path`. With `share`, changes while it is read are not noticed.
+    pub fn open(path: &Path, share: bool) -> Result<Self> {
+        let operand = path.display().to_string();
+        // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
+            .map_err(|e| Error::source(&operand, ("cannot open", e)))?;
+        let opened =
+            fs::fstat(&file).map_err(|e| Error::source(&operand, ("cannot look at it", e)))?;
+        let size = match FileType::from_raw_mode(opened.st_mode) {
+            FileType::RegularFile => opened.st_size as u64,
+            FileType::BlockDevice => {
+                fs::fcntl_setfl(&file, OFlags::empty())
+                    .map_err(|e| Error::source(&operand, ("cannot prepare", e)))?;
+                device_size(&file).map_err(|e| Error::source(&operand, ("cannot size", e)))?
+            }
+            other => {
+                let text = format!("{}; give a regular file or block device", describe(other));
+                return Err(Error::source(&operand, text));
+            }
+        };
+        if size > STREAM_SIZE_MAX {
+            let text = format!("{size} bytes are more than the {STREAM_SIZE_MAX} of a stream");
+            return Err(Error::source(&operand, text));
+        }
+        // Advice only: a file system that takes none reads as before.
+        let _ = fs::fadvise(&file, 0, None, fs::Advice::Sequential);
+        Ok(RawSource {
+            operand,
+            file,
+            size,
+            opened,
+            share,
+        })
+    }
+
+    fn is_regular(&self) -> bool {
+        FileType::from_raw_mode(self.opened.st_mode) == FileType::RegularFile
+    }
+
+    fn fail(&self, what: &'static str, e: Errno) -> Error {
+        Error::source(&self.operand, (what, e))
+    }
+}
+
+impl Source for RawSource {
+    fn operand(&self) -> &str {
+        &self.operand
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, mut offset: u64, mut buf: &mut [u8]) -> Result<()> {
+        while !buf.is_empty() {
+            match retry_on_intr(|| rustix::io::pread(&self.file, &mut *buf, offset)) {
+                Ok(0) => {
+                    let text = format!(
+                        "ends at {offset}, where it had {} bytes when it was opened; take a \
+                         snapshot of something that nobody writes",
+                        self.size
+                    );
+                    return Err(Error::source(&self.operand, text));
+                }
+                Ok(n) => {
+                    buf = buf.get_mut(n..).unwrap_or_default();
+                    offset += n as u64;
+                }
+                Err(e) => return Err(self.fail("cannot read", e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn content_at(&self, offset: u64) -> Result<(Content, u64)> {
+        if !self.is_regular() {
+            return Ok((Content::Data, self.size));
+        }
+        let data = match fs::seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(data) => data.min(self.size),
+            // Beyond the last data: a hole up to the end (lseek(2)).
+            Err(Errno::NXIO) => self.size,
+            // The file system tells nothing of holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok((Content::Data, self.size)),
+            Err(e) => return Err(self.fail("cannot look for data", e)),
+        };
+        if data > offset {
+            return Ok((Content::Zero, data));
+        }
+        match fs::seek(&self.file, SeekFrom::Hole(offset)) {
+            Ok(hole) if hole > offset => Ok((Content::Data, hole.min(self.size))),
+            Ok(_) | Err(Errno::NXIO | Errno::INVAL) => Ok((Content::Data, self.size)),
+            Err(e) => Err(self.fail("cannot look for holes", e)),
+        }
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        if self.share {
+            return Ok(());
+        }
+        let size = match self.is_regular() {
+            true => None,
+            false => Some(device_size(&self.file).map_err(|e| self.fail("cannot size", e))?),
+        };
+        let now = fs::fstat(&self.file).map_err(|e| self.fail("cannot look at it", e))?;
+        let stamps = |s: &Stat| {
+            (
+                s.st_size,
+                s.st_mtime,
+                s.st_mtime_nsec,
+                s.st_ctime,
+                s.st_ctime_nsec,
+            )
+        };
+        let same = match size {
+            Some(size) => size == self.size,
+            None => stamps(&now) == stamps(&self.opened),
+        };
+        if same {
+            return Ok(());
+        }
+        Err(Error::source(
+            &self.operand,
+            "changed while it was read; stop what writes it, or set HEXZ_BUILD_FORCE_SHARE to take \
+             it as it comes",
+        ))
+    }
+
+    fn identities(&self) -> Vec<Identity> {
+        vec![identity(&self.opened)]
+    }
+}
+
+/// What the file behind a stat is, whatever its name.
+pub fn identity(stat: &Stat) -> Identity {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::BlockDevice => Identity {
+            device: stat.st_rdev,
+            inode: 0,
+        },
+        _ => Identity {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        },
+    }
+}
+
+/// stat tells nothing of a block device's size.
+fn device_size(file: &OwnedFd) -> rustix::io::Result<u64> {
+    fs::seek(file, SeekFrom::End(0))
+}
+
+fn describe(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Directory => "is a folder",
+        FileType::Fifo => "is a FIFO",
+        FileType::Socket => "is a socket",
+        FileType::CharacterDevice => "is a character device",
+        _ => "is of an unknown kind",
+    }
+}
