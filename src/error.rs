@@ -121,6 +121,18 @@ pub enum Error {
         /// How much was asked for.
         bytes: usize,
     },
+    /// A call out of order.
+    #[error("{0}")]
+    State(String),
+    /// A password was offered for a snapshot that has none.
+    #[error(
+        "'{operand}': is not encrypted, but a password callback was given; set \
+         HEXZ_OPEN_ALLOW_PLAIN if a plain snapshot is fine"
+    )]
+    NotEncrypted {
+        /// The snapshot.
+        operand: String,
+    },
     /// A bug in this library, caught.
     #[error("internal error: {0}; this is a bug in hexz, please report it")]
     Internal(String),

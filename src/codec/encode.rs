@@ -55,7 +55,7 @@ pub struct Encoder<'d> {
     compression: Compression,
     zstd: Option<CCtx<'d>>,
     codec: Codec,
-    lz4: CompressTable,
+    lz4: [CompressTable; 2],
 }
 
 impl<'d> Encoder<'d> {
@@ -83,7 +83,7 @@ impl<'d> Encoder<'d> {
             }
             zstd = Some(ctx);
         }
-        let lz4 = CompressTable::default();
+        let lz4 = [CompressTable::small(), CompressTable::large()];
         Ok(Encoder {
             compression: method.compression,
             zstd,
@@ -102,7 +102,11 @@ impl<'d> Encoder<'d> {
                     get_maximum_output_size(block.len()),
                     "a compressed block",
                 )?;
-                let len = compress_into_with_table(block, out, &mut self.lz4)
+                // By length, and not the table as the last block left it: what is stored must not
+                // depend on which thread had which block before.
+                let [small, large] = &mut self.lz4;
+                let table = if block.len() < usize::from(u16::MAX) { small } else { large };
+                let len = compress_into_with_table(block, out, table)
                     .map_err(|e| Error::Internal(format!("lz4: {e}")))?;
                 (Codec::Lz4, len)
             }

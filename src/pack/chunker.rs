@@ -66,3 +66,56 @@ impl Chunker {
         at + len
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile;
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new().update(b"golden cut points").finalize_xof().fill(&mut bytes);
+        bytes
+    }
+
+    fn lens(bytes: &[u8], sizes: &CdcSizes) -> Vec<u32> {
+        let mut units = Vec::new();
+        Chunker::new(sizes).cut_all(bytes, 0, &mut units);
+        units.iter().map(|u| u.len).collect()
+    }
+
+    /// Where chunks end decides bytes on disk: a change here is a change of the format.
+    #[test]
+    fn golden_cut_points() {
+        let sizes = profile::resolve(None).unwrap().cdc;
+        assert_eq!(lens(&noise(1 << 20), &sizes), GOLDEN);
+        assert_eq!(lens(&[7; 300 << 10], &sizes), [131072, 131072, 45056]);
+        assert_eq!(lens(&noise(100), &sizes), [100]);
+    }
+
+    const GOLDEN: [u32; 15] = [
+        70475, 94389, 124985, 69731, 66985, 73382, 50087, 51138, 72074, 130277, 74992, 66778, 37042,
+        54961, 11280,
+    ];
+
+    #[test]
+    fn cutting_in_pieces_cuts_the_same() {
+        let bytes = noise(3 << 20);
+        for sizes in [
+            profile::resolve(None).unwrap().cdc,
+            CdcSizes { min: 1024, avg: 4096, max: 16384 },
+        ] {
+            let whole = lens(&bytes, &sizes);
+            let chunker = Chunker::new(&sizes);
+            let (mut pieces, mut from) = (Vec::new(), 0);
+            for to in (0..bytes.len()).step_by(700_001) {
+                let mut units = Vec::new();
+                let rest = &bytes[from..to];
+                from += chunker.cut_certain(rest, 0, &mut units);
+                pieces.extend(units.iter().map(|u| u.len));
+            }
+            pieces.extend(lens(&bytes[from..], &sizes));
+            assert_eq!(pieces, whole);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The one-call build.
+
+use std::ptr;
+
+use super::abi::*;
+use super::args::{Args, Out};
+use super::build_opts::{self, Output};
+use super::callback::{ProgressCallback, with_control};
+use super::cancel;
+use super::guard::guard;
+use super::host;
+use crate::build::{BuildRequest, build};
+use crate::pack::Report;
+use crate::source::Format;
+
+/// = Building
+///
+/// Builds a snapshot from a disk image and, if given, a memory dump: deduplicates 4 KiB units (or
+/// content-defined chunks) over both, compresses blocks of them, and writes one file that appears
+/// when it is complete, or not at all. The same input and options give the same bytes, whatever the
+/// number of threads.
+///
+/// Returns when all is done; threads it started are gone then. Several builds may run at once. opts
+/// and what it points to are only read (but for the report), and not needed after the call. The
+/// callbacks run on this thread. No source may be written meanwhile: a change is noticed and is
+/// HEXZ_ERR_SOURCE.
+///
+/// The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
+/// without unnamed files, a process that is killed at the very moment when the output gets its name
+/// may leave a file .NAME.hexz-XXXXXX beside it.
+///
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS, _UNSUPPORTED,
+/// _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
+/// it was, with one exception: if only the last step fails, syncing the folder of the output, then
+/// the complete new file is in place, and the text says so.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_build");
+        // SAFETY: the header asks for a hexz_build_opts with valid pointers in it.
+        let (opts, target, source, memory, cancel) = unsafe {
+            let opts = args.read(opts, "opts")?;
+            host::check_streams(&args, &opts)?;
+            let source = args.path(opts.source, "opts.source")?;
+            let memory = args.path(opts.memory, "opts.memory")?;
+            if source.is_none() && opts.stream_count == 0 {
+                return Err(args.invalid("opts.source is NULL, and there are no streams"));
+            }
+            let target = build_opts::check(&args, &opts)?;
+            (opts, target, source, memory, cancel::borrow(opts.cancel))
+        };
+        // SAFETY: NULL, or a hexz_build_report.
+        let report = (!opts.report.is_null())
+            .then(|| unsafe { args.out(opts.report, "opts.report") })
+            .transpose()?;
+        build_opts::check_supported(&args, &opts)?;
+        let (Some(source), Output::Path(output)) = (source, target.output) else {
+            return Err(args.later("a build without source or output"));
+        };
+
+        let request = BuildRequest {
+            source,
+            memory,
+            output,
+            source_format: match opts.source_format {
+                HEXZ_FORMAT_RAW => Format::Raw,
+                HEXZ_FORMAT_QCOW2 => Format::Qcow2,
+                _ => Format::Auto,
+            },
+            profile: target.profile,
+            cdc: opts.flags & HEXZ_BUILD_CDC != 0,
+            overwrite: opts.flags & HEXZ_BUILD_OVERWRITE != 0,
+            sync: opts.flags & HEXZ_BUILD_NO_SYNC == 0,
+            share: opts.flags & HEXZ_BUILD_FORCE_SHARE != 0,
+            threads: opts.threads,
+            memory_limit: opts.memory_limit,
+        };
+        let progress = ProgressCallback::new(opts.progress, opts.progress_data, ptr::null());
+        let done = with_control(progress, cancel, |control| build(&request, control))?;
+
+        if let Some(report) = report {
+            write_report(report, &done);
+        }
+        Ok(())
+    })
+}
+
+fn write_report(out: Out<hexz_build_report>, done: &Report) {
+    out.write(&hexz_build_report {
+        struct_size: size_of::<hexz_build_report>(),
+        reserved: 0,
+        bytes_read: done.bytes_read,
+        bytes_zero: done.bytes_zero,
+        bytes_duplicate: done.bytes_duplicate,
+        bytes_inherited: done.bytes_inherited,
+        bytes_unique: done.bytes_unique,
+        bytes_stored: done.bytes_stored,
+        bytes_dead: done.bytes_dead,
+        blocks: done.blocks,
+        file_size: done.file_size,
+        root: done.root,
+        read_ns: done.read_ns,
+        hash_ns: done.hash_ns,
+        compress_ns: done.compress_ns,
+        seal_ns: done.seal_ns,
+        write_ns: done.write_ns,
+        sync_ns: done.sync_ns,
+        total_ns: done.total_ns,
+    });
+}

@@ -1,0 +1,116 @@
+//! The checks of hexz_build_opts that all ways to build share.
+
+use std::path::Path;
+
+use super::abi::*;
+use super::args::Args;
+use super::host::check_sink;
+use super::profile;
+use crate::error::Result;
+use crate::profile::Profile;
+
+const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
+    | HEXZ_BUILD_CDC
+    | HEXZ_BUILD_OVERWRITE
+    | HEXZ_BUILD_NO_SYNC
+    | HEXZ_BUILD_ALLOW_BACKING
+    | HEXZ_BUILD_FORCE_SHARE;
+
+/// Where a snapshot goes.
+pub enum Output<'a> {
+    /// A file.
+    Path(&'a Path),
+    /// The host program's sink.
+    Sink,
+}
+
+/// What is asked for, whatever the sources are.
+pub struct Target<'a> {
+    /// Pack parameters.
+    pub profile: Profile,
+    /// Where it goes.
+    pub output: Output<'a>,
+}
+
+/// Checks all but the sources.
+///
+/// # Safety
+///
+/// As the header asks of hexz_build_opts.
+pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target<'a>> {
+    args.flags(opts.flags, FLAGS, "opts.flags")?;
+    args.reserved(opts.reserved, "opts.reserved")?;
+    args.reserved(opts.reserved2 as usize, "opts.reserved2")?;
+    args.constant(
+        opts.source_format,
+        0..=HEXZ_FORMAT_QCOW2,
+        "opts.source_format",
+    )?;
+    args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
+    // SAFETY: as promised.
+    let (output, parent) = unsafe {
+        check_sink(args, opts.sink)?;
+        (
+            args.path(opts.output, "opts.output")?,
+            args.path(opts.parent, "opts.parent")?,
+        )
+    };
+    let output = match (output, opts.sink.is_null()) {
+        (Some(path), true) => Output::Path(path),
+        (None, false) => Output::Sink,
+        (Some(_), false) => return Err(args.invalid("both opts.output and opts.sink are given")),
+        (None, true) => return Err(args.invalid("neither opts.output nor opts.sink is given")),
+    };
+    if parent.is_some() && !opts.parent_snapshot.is_null() {
+        return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
+    }
+    let has_parent = parent.is_some() || !opts.parent_snapshot.is_null();
+    if opts.password.is_some() && opts.flags & HEXZ_BUILD_ENCRYPT == 0 && !has_parent {
+        return Err(args.invalid(
+            "opts.password is given, but nothing would be encrypted; set HEXZ_BUILD_ENCRYPT, or \
+             leave it NULL",
+        ));
+    }
+    // SAFETY: as promised.
+    let profile = unsafe { check_profile(args, opts) }?;
+    Ok(Target { profile, output })
+}
+
+unsafe fn check_profile(args: &Args, opts: &hexz_build_opts) -> Result<Profile> {
+    if opts.custom.is_null() {
+        // SAFETY: as the header asks.
+        return profile::named(unsafe { args.bytes(opts.profile) });
+    }
+    if !opts.profile.is_null() {
+        return Err(args.invalid("both opts.profile and opts.custom are given"));
+    }
+    // SAFETY: as the header asks.
+    profile::custom(args, &unsafe { args.read(opts.custom, "opts.custom") }?)
+}
+
+/// Refuses, once all was checked, what this version has no code for.
+pub fn check_supported(args: &Args, opts: &hexz_build_opts) -> Result<()> {
+    let later = [
+        (
+            opts.flags & HEXZ_BUILD_ENCRYPT != 0,
+            "encryption (HEXZ_BUILD_ENCRYPT)",
+        ),
+        (
+            !opts.parent.is_null(),
+            "a thin snapshot on a parent (opts.parent)",
+        ),
+        (
+            !opts.parent_snapshot.is_null(),
+            "a thin snapshot on a parent (opts.parent_snapshot)",
+        ),
+        (
+            opts.stream_count > 0,
+            "a stream besides disk and memory (opts.streams)",
+        ),
+        (!opts.sink.is_null(), "writing into a sink (opts.sink)"),
+    ];
+    match later.iter().find(|(asked, _)| *asked) {
+        Some((_, feature)) => Err(args.later(feature)),
+        None => Ok(()),
+    }
+}

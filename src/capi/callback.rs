@@ -1,0 +1,115 @@
+//! Calls back into the host program.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+
+use super::abi::*;
+use crate::control::{Cancel, Control, Phase, Progress, ProgressFn};
+use crate::error::Result;
+
+thread_local! {
+    /// Handles in whose callbacks this thread is, innermost last.
+    static WITHIN: RefCell<Vec<*const c_void>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether this thread is in a callback of `handle`, which may not use it then.
+pub fn is_within(handle: *const c_void) -> bool {
+    WITHIN
+        .try_with(|within| within.borrow().contains(&handle))
+        .unwrap_or(false)
+}
+
+/// Marks a callback of a handle while it runs.
+struct Within;
+
+impl Within {
+    fn enter(handle: *const c_void) -> Self {
+        let _ = WITHIN.try_with(|within| within.borrow_mut().push(handle));
+        Within
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        let _ = WITHIN.try_with(|within| within.borrow_mut().pop());
+    }
+}
+
+/// A progress callback and its data.
+pub struct ProgressCallback {
+    function: unsafe extern "C" fn(*mut c_void, *const hexz_progress) -> i32,
+    user_data: *mut c_void,
+    handle: *const c_void,
+}
+
+impl ProgressCallback {
+    /// The callback, if there is one, of a call on `handle` (NULL for a call on none).
+    pub fn new(
+        function: hexz_progress_fn,
+        user_data: *mut c_void,
+        handle: *const c_void,
+    ) -> Option<Self> {
+        function.map(|function| ProgressCallback {
+            function,
+            user_data,
+            handle,
+        })
+    }
+
+    fn call(&self, progress: &Progress) -> i32 {
+        let progress = hexz_progress {
+            struct_size: size_of::<hexz_progress>(),
+            phase: match progress.phase {
+                Phase::Train => HEXZ_PHASE_TRAIN,
+                Phase::Pack => HEXZ_PHASE_PACK,
+                Phase::Sync => HEXZ_PHASE_SYNC,
+                Phase::Verify => HEXZ_PHASE_VERIFY,
+                Phase::Extract => HEXZ_PHASE_EXTRACT,
+            },
+            reserved: 0,
+            done: progress.done,
+            total: progress.total,
+            stored: progress.stored,
+        };
+        let _within = Within::enter(self.handle);
+        // SAFETY: the header asks for a function that may be called so with this data while the
+        // call that got it runs; Control lives on its thread.
+        unsafe { (self.function)(self.user_data, &progress) }
+    }
+}
+
+/// Does `work` under the caller's progress callback and cancel handle.
+pub fn with_control<R>(
+    progress: Option<ProgressCallback>,
+    cancel: Option<&Cancel>,
+    work: impl FnOnce(&mut Control<'_>) -> Result<R>,
+) -> Result<R> {
+    let mut call = progress.map(|callback| move |now: &Progress| callback.call(now));
+    let progress = call.as_mut().map(|call| -> &mut ProgressFn<'_> { call });
+    work(&mut Control::new(cancel, progress))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    unsafe extern "C" fn answer(user_data: *mut c_void, progress: *const hexz_progress) -> i32 {
+        // SAFETY: this test's own data, and a struct that is valid during the call.
+        let (handle, progress) = unsafe { (*user_data.cast::<[*const c_void; 2]>(), &*progress) };
+        assert!(is_within(handle[0]) && !is_within(handle[1]));
+        assert_eq!((progress.phase, progress.total), (HEXZ_PHASE_VERIFY, 9));
+        42
+    }
+
+    #[test]
+    fn a_callback_is_within_its_own_handle_only() {
+        let (own, other) = (1u8, 2u8);
+        let mut handles = [&raw const own, &raw const other].map(|p| p.cast::<c_void>());
+        let own = handles[0];
+        let callback = ProgressCallback::new(Some(answer), (&raw mut handles).cast(), own);
+        let outcome = with_control(callback, None, |control| control.begin(Phase::Verify, 9, 0));
+        assert!(matches!(outcome, Err(Error::CancelledByCallback(42))));
+        assert!(!is_within(own));
+    }
+}

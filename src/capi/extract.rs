@@ -1,0 +1,72 @@
+//! Writing a stream out.
+
+use super::abi::*;
+use super::args::Args;
+use super::callback::{ProgressCallback, with_control};
+use super::guard::guard;
+use super::{cancel, handle, host};
+use crate::sink::Existing;
+use crate::snapshot::ExtractOptions;
+
+/// Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
+/// complete, or not at all (mode 0600 less the umask), unless HEXZ_EXTRACT_IN_PLACE is set.
+///
+/// Returns when all is done; threads it started are gone then. The callbacks run on this thread,
+/// and must not use this snapshot. Other threads may use it meanwhile.
+///
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUTPUT, _EXISTS, _CORRUPT, _IO, _UNSUPPORTED,
+/// _CANCELLED, _NO_MEMORY, _STATE, _INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_extract(
+    snapshot: *const hexz_snapshot,
+    opts: *const hexz_extract_opts,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_extract");
+        // SAFETY: the header asks for a handle and a hexz_extract_opts with valid pointers in it.
+        let (entered, opts, output, cancel) = unsafe {
+            let entered = handle::enter(&args, snapshot)?;
+            let opts = args.read(opts, "opts")?;
+            host::check_sink(&args, opts.sink)?;
+            let output = args.path(opts.output, "opts.output")?;
+            (entered, opts, output, cancel::borrow(opts.cancel))
+        };
+        let known = HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC | HEXZ_EXTRACT_IN_PLACE;
+        args.flags(opts.flags, known, "opts.flags")?;
+        args.reserved(opts.reserved, "opts.reserved")?;
+        args.reserved(opts.reserved2, "opts.reserved2")?;
+        let overwrite = opts.flags & HEXZ_EXTRACT_OVERWRITE != 0;
+        let in_place = opts.flags & HEXZ_EXTRACT_IN_PLACE != 0;
+        if overwrite && in_place {
+            return Err(args.invalid(
+                "opts.flags has both HEXZ_EXTRACT_OVERWRITE, which replaces a file, and \
+                 HEXZ_EXTRACT_IN_PLACE, which writes into it",
+            ));
+        }
+        let path = match (output, opts.sink.is_null()) {
+            (Some(path), true) => path,
+            (None, false) => return Err(args.later("extracting into a sink (opts.sink)")),
+            (Some(_), false) => {
+                return Err(args.invalid("both opts.output and opts.sink are given"));
+            }
+            (None, true) => {
+                return Err(args.invalid("neither opts.output nor opts.sink is given"));
+            }
+        };
+
+        let options = ExtractOptions {
+            path,
+            existing: match overwrite {
+                true => Existing::Replace,
+                false => Existing::Refuse("HEXZ_EXTRACT_OVERWRITE"),
+            },
+            in_place,
+            sync: opts.flags & HEXZ_EXTRACT_NO_SYNC == 0,
+            threads: opts.threads,
+        };
+        let progress = ProgressCallback::new(opts.progress, opts.progress_data, snapshot.cast());
+        with_control(progress, cancel, |control| {
+            entered.extract(opts.stream, &options, control)
+        })
+    })
+}

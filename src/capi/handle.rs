@@ -1,0 +1,83 @@
+//! What is behind a hexz_snapshot.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::abi::hexz_snapshot;
+use super::args::Args;
+use super::callback::is_within;
+use crate::error::Result;
+use crate::snapshot::Snapshot;
+
+struct Handle {
+    snapshot: Snapshot,
+    /// A call on it panicked: nothing it holds is trusted any more.
+    dead: AtomicBool,
+}
+
+/// The snapshot as a handle, to be freed by [`free`].
+pub fn new(snapshot: Snapshot) -> *mut hexz_snapshot {
+    Box::into_raw(Box::new(Handle {
+        snapshot,
+        dead: AtomicBool::new(false),
+    }))
+    .cast()
+}
+
+/// The snapshot in use by one call.
+pub struct Entered<'a>(&'a Handle);
+
+impl Deref for Entered<'_> {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0.snapshot
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.dead.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The snapshot of a handle, unless the handle cannot be used.
+///
+/// # Safety
+///
+/// NULL, or a handle of [`new`] that is not freed before the function returns.
+pub unsafe fn enter<'a>(args: &'a Args, handle: *const hexz_snapshot) -> Result<Entered<'a>> {
+    args.not_null(handle, "snapshot")?;
+    check_outside(args, handle)?;
+    // SAFETY: as promised.
+    let handle = unsafe { &*handle.cast::<Handle>() };
+    if handle.dead.load(Ordering::Relaxed) {
+        return Err(args.state("an earlier call on this snapshot failed internally; close it"));
+    }
+    Ok(Entered(handle))
+}
+
+/// Closes a handle. In its own callback it stays open: the call that is under way uses it.
+///
+/// # Safety
+///
+/// As for [`enter`], and no other call uses the handle.
+pub unsafe fn free(args: &Args, handle: *mut hexz_snapshot) -> Result<()> {
+    if handle.is_null() {
+        return Ok(());
+    }
+    check_outside(args, handle)?;
+    // SAFETY: as promised.
+    drop(unsafe { Box::from_raw(handle.cast::<Handle>()) });
+    Ok(())
+}
+
+fn check_outside(args: &Args, handle: *const hexz_snapshot) -> Result<()> {
+    match is_within(handle.cast()) {
+        true => Err(args.state("called on a snapshot from its own callback; use another handle")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,253 @@
+//! Opening a snapshot, looking at it, reading from it.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+use libc::size_t;
+
+use super::abi::*;
+use super::args::Args;
+use super::cancel;
+use super::guard::{guard, guard_void};
+use super::{handle, host};
+use crate::error::{Error, Result};
+use crate::format::StreamEntry;
+use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
+
+/// = Reading
+///
+/// Opens a snapshot for reading. At most 64 KiB are read, however large it is; the rest is read
+/// when it is asked for, and every byte is checked before it is handed out.
+///
+/// The handle is the caller's: closed by hexz_snapshot_close(). Any number of threads may use it at
+/// once, for different calls or the same. The file must stay as it is while it is open; replacing
+/// it by rename is fine. opts and what it points to are not needed after the call. *out is NULL on
+/// failure.
+///
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
+/// feature of a later version), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
+/// (ENOENT and others in hexz_last_errno()), _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_open(
+    opts: *const hexz_open_opts,
+    out: *mut *mut hexz_snapshot,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_open");
+        args.not_null(out, "out")?;
+        // SAFETY: the header asks for a place to write a pointer to, and a hexz_open_opts with
+        // valid pointers in it.
+        let (opts, path, parent, expect_root, cancel) = unsafe {
+            out.write(ptr::null_mut());
+            let opts = args.read(opts, "opts")?;
+            host::check_storage(&args, opts.storage)?;
+            let path = args.path(opts.path, "opts.path")?;
+            let parent = args.path(opts.parent, "opts.parent")?;
+            let expect_root = opts.expect_root.cast::<[u8; 32]>().as_ref().copied();
+            (opts, path, parent, expect_root, cancel::borrow(opts.cancel))
+        };
+        args.flags(opts.flags, HEXZ_OPEN_ALLOW_PLAIN, "opts.flags")?;
+        args.reserved(opts.reserved, "opts.reserved")?;
+        if parent.is_some() && !opts.parent_snapshot.is_null() {
+            return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
+        }
+        let path = match (path, opts.storage.is_null()) {
+            (Some(path), true) => path,
+            (None, false) => return Err(args.later("opening from a storage (opts.storage)")),
+            (Some(_), false) => {
+                return Err(args.invalid("both opts.path and opts.storage are given"));
+            }
+            (None, true) => {
+                return Err(args.invalid("neither opts.path nor opts.storage is given"));
+            }
+        };
+        if parent.is_some() || !opts.parent_snapshot.is_null() {
+            return Err(args.later("opening with a parent (opts.parent)"));
+        }
+
+        let options = OpenOptions {
+            path,
+            cache_size: opts.cache_size,
+            expect_root,
+            cancel,
+        };
+        let snapshot = Snapshot::open(&options)?;
+        if opts.password.is_some() && opts.flags & HEXZ_OPEN_ALLOW_PLAIN == 0 {
+            return Err(Error::NotEncrypted {
+                operand: path.display().to_string(),
+            });
+        }
+
+        // SAFETY: as above.
+        unsafe { out.write(handle::new(snapshot)) };
+        Ok(())
+    })
+}
+
+/// Closes a snapshot that no call uses any more. NULL does nothing; from a callback of a call on
+/// this snapshot it does nothing either.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_close(snapshot: *mut hexz_snapshot) {
+    // SAFETY: the header asks for NULL or a handle that no call uses.
+    guard_void(|| unsafe { handle::free(&Args::of("hexz_snapshot_close"), snapshot) });
+}
+
+/// Tells what a snapshot is. Reads nothing. Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_info(
+    snapshot: *const hexz_snapshot,
+    out: *mut hexz_info,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_info");
+        // SAFETY: the header asks for a handle and a struct.
+        let (snapshot, out) = unsafe { (handle::enter(&args, snapshot)?, args.out(out, "out")?) };
+        let info = snapshot.info();
+        out.write(&hexz_info {
+            struct_size: size_of::<hexz_info>(),
+            reserved: 0,
+            root: info.root,
+            parent_root: info.parent_root,
+            format_version: info.format_version,
+            stream_count: info.stream_count,
+            encrypted: info.encrypted.into(),
+            cdc: info.cdc.into(),
+            compression: info.compression,
+            level: info.level,
+            block_size: info.block_size,
+            dictionary_size: info.dictionary_size,
+            file_size: info.file_size,
+            logical_size: info.logical_size,
+            blocks: info.blocks,
+        });
+        Ok(())
+    })
+}
+
+/// Tells what stream number index is, counted from 0. Reads nothing. Errors:
+/// HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM past the last, _STATE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_stream(
+    snapshot: *const hexz_snapshot,
+    index: u32,
+    out: *mut hexz_stream_info,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_stream");
+        // SAFETY: the header asks for a handle and a struct.
+        let (snapshot, out) = unsafe { (handle::enter(&args, snapshot)?, args.out(out, "out")?) };
+        let stream = stream_at(&args, &snapshot, index)?;
+        let mut name = [0; 64];
+        // 63 bytes at most: the last one stays NUL.
+        for (to, from) in name[..63].iter_mut().zip(stream.name.bytes()) {
+            *to = from as c_char;
+        }
+        out.write(&hexz_stream_info {
+            struct_size: size_of::<hexz_stream_info>(),
+            name,
+            kind: stream.kind.into(),
+            reserved: 0,
+            size: stream.size,
+            data_size: stream.data_size,
+            zero_size: stream.zero_size,
+            stored_size: stream.stored_size,
+        });
+        Ok(())
+    })
+}
+
+/// Finds the index of a stream by its name, such as "disk" or "memory". Reads nothing. Errors:
+/// HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _STATE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_find(
+    snapshot: *const hexz_snapshot,
+    name: *const c_char,
+    index: *mut u32,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_find");
+        // SAFETY: the header asks for a handle and a string.
+        let (snapshot, name) = unsafe { (handle::enter(&args, snapshot)?, args.bytes(name)) };
+        let name = name.ok_or_else(|| args.invalid("name is NULL"))?;
+        args.not_null(index, "index")?;
+        // A name that is no UTF-8 is no stream's, in this form neither.
+        let found = snapshot.find(&String::from_utf8_lossy(name))?;
+        // SAFETY: the header asks for a place to write to.
+        unsafe { index.write(found) };
+        Ok(())
+    })
+}
+
+/// Reads len bytes at offset of a stream into buf: all of them, or it fails. Any offset and length
+/// will do; most at a time costs least. len 0 within the stream is fine with any buf.
+///
+/// After a failure buf may hold some bytes of the stream, but never any that were not checked.
+///
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset + len is beyond the end),
+/// _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_read(
+    snapshot: *const hexz_snapshot,
+    stream: u32,
+    offset: u64,
+    buf: *mut c_void,
+    len: size_t,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_read");
+        // SAFETY: the header asks for a handle.
+        let snapshot = unsafe { handle::enter(&args, snapshot) }?;
+        if len > 0 {
+            args.not_null(buf, "buf")?;
+        }
+        if len > isize::MAX as usize {
+            let size = stream_at(&args, &snapshot, stream)?.size;
+            return Err(Error::OutOfRange(format!(
+                "hexz_snapshot_read: {len} bytes at {offset} of a stream of {size}"
+            )));
+        }
+        let buf: &mut [u8] = match len {
+            0 => &mut [],
+            // SAFETY: the header asks for len bytes to write.
+            _ => unsafe { std::slice::from_raw_parts_mut(buf.cast(), len) },
+        };
+        snapshot.read(stream, offset, buf)
+    })
+}
+
+/// Tells what is at offset of a stream, and for how many bytes: to skip zeros, or to copy a sparse
+/// file as one. Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or
+/// beyond the end), _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_extent(
+    snapshot: *const hexz_snapshot,
+    stream: u32,
+    offset: u64,
+    out: *mut hexz_extent,
+) -> hexz_status {
+    guard(|| {
+        let args = Args::of("hexz_snapshot_extent");
+        // SAFETY: the header asks for a handle and a struct.
+        let (snapshot, out) = unsafe { (handle::enter(&args, snapshot)?, args.out(out, "out")?) };
+        let extent = snapshot.extent(stream, offset)?;
+        out.write(&hexz_extent {
+            struct_size: size_of::<hexz_extent>(),
+            kind: match extent.kind {
+                ExtentKind::Data => HEXZ_EXTENT_DATA,
+                ExtentKind::Zero => HEXZ_EXTENT_ZERO,
+                ExtentKind::Parent => HEXZ_EXTENT_PARENT,
+            },
+            reserved: 0,
+            offset: extent.offset,
+            len: extent.len,
+        });
+        Ok(())
+    })
+}
+
+fn stream_at<'a>(args: &Args, snapshot: &'a Snapshot, index: u32) -> Result<&'a StreamEntry> {
+    let streams = snapshot.streams();
+    streams
+        .get(index as usize)
+        .ok_or_else(|| args.no_stream(index, streams.len()))
+}
