@@ -1,5 +1,15 @@
-//! libhexz
+//! libhexz: disk images and memory dumps into one snapshot file.
+//!
+//! The stable face of this crate is its C ABI (`include/hexz.h`, made from [`capi`]). The Rust
+//! modules are public for the tests, benches and fuzzers of this repository only and change freely.
+//!
+//! Arrows point down: `capi` → `pack`, `snapshot` → `source`, `sink`, `codec`, `format` → `error`.
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("hexz is built and tested on 64-bit Linux only");
+
 pub mod build;
+pub mod capi;
 pub mod codec;
 pub mod control;
 pub mod error;
@@ -8,5 +18,6 @@ pub mod pack;
 pub mod panic;
 pub mod profile;
 pub mod sink;
+pub mod snapshot;
 pub mod source;
 pub mod workers;

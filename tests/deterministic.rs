@@ -48,10 +48,10 @@ fn text(seed: u64, len: usize) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// 24 MiB with everything in it: holes, zeros, repeats, single pages of repeats, text, noise.
+/// 16 MiB with everything in it: holes, zeros, repeats, single pages of repeats, text, noise.
 fn disk() -> Vec<u8> {
     let mut disk = Vec::new();
-    for round in 0..6u64 {
+    for round in 0..4u64 {
         disk.extend(text(round, 1_500_000));
         disk.resize(disk.len().next_multiple_of(4096) + 300 * 4096, 0);
         disk.extend(noise(round / 2, 700_000));
@@ -124,12 +124,12 @@ fn threads_do_not_show() {
     let (source, memory) = (folder.path("disk"), folder.path("memory"));
     let disk = disk();
     put(&source, &disk, true);
-    put(&memory, &[&disk[1 << 20..9 << 20], &noise(77, 1 << 20)[..]].concat(), false);
+    put(&memory, &[&disk[1 << 20..5 << 20], &noise(77, 1 << 20)[..]].concat(), false);
     let output = folder.path("out");
     for profile in profiles() {
         for cdc in [false, true] {
             let mut first = None;
-            for threads in [1, 2, 3, 8, 2, 3] {
+            for threads in [1, 2, 3, 8] {
                 let memory = Some(memory.as_path());
                 let (source, output) = (source.as_path(), output.as_path());
                 let memory_limit = 0;

@@ -1,0 +1,73 @@
+/* hexz verify: reads every block of a snapshot and checks every hash. */
+#include "tool.h"
+
+#include <inttypes.h>
+
+enum { THREADS, QUIET, OPTION_COUNT };
+
+static const struct option_spec options[OPTION_COUNT] = {
+    [THREADS] = {"threads", 'j', "N", "threads that use CPU (as many as there are CPUs)"},
+    [QUIET] = {"quiet", 'q', NULL, "no progress bar, and nothing said when all is well"},
+};
+
+static const char notes[] = "The exit status is 3 if anything is damaged.\n";
+
+static void put_damage(const hexz_snapshot *snapshot, const hexz_verify_report *report)
+{
+    hexz_stream_info stream = HEXZ_INIT(hexz_stream_info);
+    if (report->blocks_bad == 0)
+        return;
+    fprintf(stderr, "hexz: verify: %" PRIu64 " of %" PRIu64 " blocks are damaged",
+            report->blocks_bad, report->blocks_checked);
+    if (hexz_snapshot_stream(snapshot, report->bad_stream, &stream) == HEXZ_OK) {
+        fputs(", the first at byte ", stderr);
+        fprintf(stderr, "%" PRIu64 " of stream '", report->bad_offset);
+        put_text(stderr, stream.name);
+        fputs("'", stderr);
+    }
+    fputs("\n", stderr);
+}
+
+static int run(const struct command *command, const struct arguments *args)
+{
+    hexz_verify_report report = HEXZ_INIT(hexz_verify_report);
+    hexz_verify_opts opts = HEXZ_INIT(hexz_verify_opts);
+    if (!option_u32(command, args, THREADS, &opts.threads))
+        return EXIT_USAGE;
+    opts.cancel = cancel_on_signals(command->name);
+    if (opts.cancel == NULL)
+        return EXIT_FAILED;
+    hexz_snapshot *snapshot;
+    int exit_status = open_snapshot(command->name, args->operands[0], opts.cancel, &snapshot);
+    if (exit_status == EXIT_DONE) {
+        struct meter meter;
+        meter_init(&meter, args->values[QUIET] != NULL);
+        opts.progress = meter_callback(&meter);
+        opts.progress_data = &meter;
+        opts.report = &report;
+        hexz_status status = hexz_snapshot_verify(snapshot, &opts);
+        meter_clear(&meter);
+        if (status != HEXZ_OK)
+            exit_status = report_failure(command->name, status);
+        if (status == HEXZ_ERR_CORRUPT)
+            put_damage(snapshot, &report);
+        if (status == HEXZ_OK && args->values[QUIET] == NULL) {
+            put_text(stdout, args->operands[0]);
+            printf(": %" PRIu64 " blocks are sound\n", report.blocks_checked);
+        }
+        hexz_snapshot_close(snapshot);
+    }
+    cancel_end();
+    return exit_status;
+}
+
+const struct command verify_command = {
+    .name = "verify",
+    .summary = "check every block and every hash of a snapshot",
+    .operands = "FILE",
+    .operand_count = 1,
+    .notes = notes,
+    .options = options,
+    .option_count = OPTION_COUNT,
+    .run = run,
+};

@@ -1,0 +1,1108 @@
+/*
+ * hexz.h: disk images and memory dumps into one snapshot file, deduplicated,
+ * compressed, readable at any offset without unpacking.
+ *
+ * Made by cbindgen from src/capi: change that, not this file.
+ *
+ * A snapshot from a disk image:
+ *
+ *     hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
+ *     opts.source = "vm.img";
+ *     opts.memory = "vm.mem";    (or leave it NULL)
+ *     opts.output = "vm.hxz";
+ *     if (hexz_build(&opts) != HEXZ_OK)
+ *         fprintf(stderr, "%s\n", hexz_last_error());
+ *
+ * and bytes from it:
+ *
+ *     hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+ *     hexz_snapshot *snapshot;
+ *     opts.path = "vm.hxz";
+ *     if (hexz_snapshot_open(&opts, &snapshot) == HEXZ_OK) {
+ *         hexz_snapshot_read(snapshot, 0, offset, buf, len);
+ *         hexz_snapshot_close(snapshot);
+ *     }
+ *
+ * These rules hold for every function:
+ *
+ * Statuses. HEXZ_OK is 0, every error is negative, and hexz_last_error() says
+ * what went wrong and what to do. Results are written through pointers, on
+ * success only (a verify report on HEXZ_ERR_CORRUPT too); a pointer to a new
+ * handle becomes NULL on failure.
+ *
+ * Structs. The first field, struct_size, is set by HEXZ_INIT (other languages:
+ * all bytes zero, then struct_size). Zero in any other field of options is the
+ * default. So programs built with this header go on working with later
+ * libraries, whose structs may be longer, and with earlier ones as long as
+ * they set nothing that those do not know (HEXZ_ERR_UNSUPPORTED). Less than the
+ * first release's size or more than 4096 is HEXZ_ERR_INVALID_ARGUMENT. The
+ * library never writes past the size that it is given.
+ *
+ * Arguments. NULL where a pointer is needed, unknown flags and constants, and
+ * reserved fields that are not zero are HEXZ_ERR_INVALID_ARGUMENT. Freeing NULL
+ * does nothing. Paths are bytes, as open(2) takes them. Sizes, offsets and
+ * lengths are in bytes unless they say otherwise.
+ *
+ * Ownership. Structs and strings that are passed in stay the caller's and are
+ * not needed after the call; user_data lives until the call returns, or the
+ * handle that the call made is freed. What a function returns as const char *
+ * is the library's.
+ *
+ * Threads. A hexz_snapshot may be used by many threads at once, a hexz_builder
+ * by one at a time. hexz_cancel_trigger() may be called from anywhere, signal
+ * handlers included. After fork() a child may use what no call was using. No
+ * thread of the library is left when a call returns, or a handle is freed.
+ *
+ * Callbacks. They get user_data first. A progress, password or sink callback
+ * runs on the thread that made the call. It may use other handles, its own only
+ * for hexz_cancel_trigger() (else HEXZ_ERR_STATE). It returns: no longjmp, no
+ * exception through the library.
+ *
+ * A guest. The library installs no signal handler, prints nothing, reads no
+ * environment variable, changes neither working directory nor umask, and does
+ * not end the process. Built and tested on 64-bit Linux.
+ */
+
+#ifndef HEXZ_H
+#define HEXZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * HEXZ_INIT(type) initialises a struct where it is declared: all zero, but
+ * struct_size set.
+ *
+ *     hexz_info info = HEXZ_INIT(hexz_info);
+ */
+#ifdef __cplusplus
+template <class T> static inline T hexz_init_() noexcept
+{
+    T value = T();
+    value.struct_size = sizeof(T);
+    return value;
+}
+#define HEXZ_INIT(type) hexz_init_<type>()
+#else
+#define HEXZ_INIT(type) { .struct_size = sizeof(type) }
+#endif
+
+/* Version ----------------------------------------------------------------- */
+
+/**
+ * The version of this header: compare with hexz_version(), the version of the library that is
+ * loaded.
+ */
+#define HEXZ_VERSION_MAJOR 0
+
+/** See HEXZ_VERSION_MAJOR. */
+#define HEXZ_VERSION_MINOR 1
+
+/** See HEXZ_VERSION_MAJOR. */
+#define HEXZ_VERSION_PATCH 0
+
+/* Statuses ---------------------------------------------------------------- */
+
+/** Success. */
+#define HEXZ_OK 0
+
+/**
+ * The call makes no sense: NULL where a pointer is needed, a bad struct_size, an unknown flag or
+ * constant, a value out of bounds, two things that exclude each other, an output that is an input.
+ */
+#define HEXZ_ERR_INVALID_ARGUMENT -1
+
+/** No profile has this name; the text lists the names there are. */
+#define HEXZ_ERR_UNKNOWN_PROFILE -2
+
+/** The source or memory dump cannot be opened or read, changed meanwhile, or is locked. */
+#define HEXZ_ERR_SOURCE -3
+
+/** The output cannot be created, written, synced or published. */
+#define HEXZ_ERR_OUTPUT -4
+
+/**
+ * The output is there, and HEXZ_BUILD_OVERWRITE or HEXZ_EXTRACT_OVERWRITE is not set. It was not
+ * touched.
+ */
+#define HEXZ_ERR_EXISTS -5
+
+/** A password is needed, and there is no password callback, or it declined when first asked. */
+#define HEXZ_ERR_PASSWORD_REQUIRED -6
+
+/** A password of no bytes or of more than 1024. */
+#define HEXZ_ERR_INVALID_PASSWORD -7
+
+/** No key slot opens with the passwords given. */
+#define HEXZ_ERR_WRONG_PASSWORD -8
+
+/** The file is empty or does not begin as a snapshot does. */
+#define HEXZ_ERR_NOT_SNAPSHOT -9
+
+/** A feature that this version of the library does not have, named in the text. */
+#define HEXZ_ERR_UNSUPPORTED -10
+
+/** The snapshot is damaged, or its root is not the expected one. */
+#define HEXZ_ERR_CORRUPT -11
+
+/** A place beyond the end of the stream. */
+#define HEXZ_ERR_OUT_OF_RANGE -12
+
+/** No stream has this name or index. */
+#define HEXZ_ERR_NO_STREAM -13
+
+/** A parent is missing, is the wrong one, or the chain of parents loops or is too long. */
+#define HEXZ_ERR_PARENT -14
+
+/** The caller cancelled: by a cancel handle, or by a non-zero answer of its progress callback. */
+#define HEXZ_ERR_CANCELLED -15
+
+/** A callback other than progress failed; hexz_last_callback_code() has what it returned. */
+#define HEXZ_ERR_CALLBACK -16
+
+/** Memory could not be had. */
+#define HEXZ_ERR_NO_MEMORY -17
+
+/** A call out of order: on a finished or failed handle, or on a handle from its own callback. */
+#define HEXZ_ERR_STATE -18
+
+/** A bug in the library, caught. The handle of the call is dead, but safe to free. */
+#define HEXZ_ERR_INTERNAL -19
+
+/** The system failed to open or read a snapshot; hexz_last_errno() has its errno. */
+#define HEXZ_ERR_IO -20
+
+/** A password callback was given for a plain snapshot, without HEXZ_OPEN_ALLOW_PLAIN. */
+#define HEXZ_ERR_NOT_ENCRYPTED -21
+
+/* Flags of a build (hexz_build_opts.flags) -------------------------------- */
+
+/**
+ * Encrypts with AES-256-GCM (NIST SP 800-38D) under a password from the password callback.
+ * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ */
+#define HEXZ_BUILD_ENCRYPT 1
+
+/**
+ * Cuts content-defined chunks (FastCDC, Xia et al., USENIX ATC 2016) in place of fixed 4 KiB
+ * units: for data that shifts by odd numbers of bytes, such as text and archives.
+ */
+#define HEXZ_BUILD_CDC 2
+
+/**
+ * Replaces an output that is there, in one step, once the new one is complete. Only a regular
+ * file or a symbolic link is replaced (the link itself, not what it points to).
+ */
+#define HEXZ_BUILD_OVERWRITE 4
+
+/**
+ * Does not wait until the output is on stable storage. After a power failure it may be damaged,
+ * which opening and verifying notice.
+ */
+#define HEXZ_BUILD_NO_SYNC 8
+
+/**
+ * Lets an image open other files: backing files and data files that its header names. Only for
+ * images from a source that you trust with your files. Without effect on raw images.
+ */
+#define HEXZ_BUILD_ALLOW_BACKING 16
+
+/**
+ * Skips QEMU's image locks and the check that no source changed while it was read. For a source
+ * that somebody writes the snapshot then holds no one moment.
+ */
+#define HEXZ_BUILD_FORCE_SHARE 32
+
+/* Flags of an extract (hexz_extract_opts.flags) --------------------------- */
+
+/** Replaces an output that is there, as HEXZ_BUILD_OVERWRITE does. */
+#define HEXZ_EXTRACT_OVERWRITE 1
+
+/** Does not wait until the output is on stable storage. */
+#define HEXZ_EXTRACT_NO_SYNC 2
+
+/**
+ * Writes over an output that is there: a regular file, which becomes as long as the stream, or a
+ * block device, which must be as long at least. Not whole or nothing: a failure leaves some of the
+ * old bytes and some of the new, and the error says so. Not together with HEXZ_EXTRACT_OVERWRITE.
+ */
+#define HEXZ_EXTRACT_IN_PLACE 4
+
+/* Other flags ------------------------------------------------------------- */
+
+/**
+ * hexz_open_opts.flags: a plain snapshot is fine although a password callback is given. Without
+ * it such a snapshot is HEXZ_ERR_NOT_ENCRYPTED, so that nobody can pass off a plain file for an
+ * encrypted one.
+ */
+#define HEXZ_OPEN_ALLOW_PLAIN 1
+
+/**
+ * hexz_source.flags, hexz_storage.flags: read_at and extent_at may be called from several threads
+ * at once. Without it one call is over before the next begins.
+ */
+#define HEXZ_SOURCE_CONCURRENT 1
+
+/* Image formats (hexz_build_opts.source_format, hexz_stream.format) ------- */
+
+/**
+ * Looks: what begins as a qcow2 image is one, anything else is raw. A guest that may write to its
+ * raw disk may also write a qcow2 header there: say HEXZ_FORMAT_RAW where you know it.
+ */
+#define HEXZ_FORMAT_AUTO 0
+
+/** The bytes are the disk. */
+#define HEXZ_FORMAT_RAW 1
+
+/**
+ * qcow2, versions 2 and 3 (QEMU, docs/interop/qcow2.rst).
+ * Not in this version: HEXZ_ERR_UNSUPPORTED, also when AUTO finds one.
+ */
+#define HEXZ_FORMAT_QCOW2 2
+
+/* Kinds of streams (hexz_stream.kind, hexz_stream_info.kind) -------------- */
+
+/** A disk. */
+#define HEXZ_STREAM_DISK 1
+
+/** Memory of a machine. */
+#define HEXZ_STREAM_MEMORY 2
+
+/** Anything else. */
+#define HEXZ_STREAM_BLOB 3
+
+/* Compressions (hexz_profile.compression, hexz_info.compression) ---------- */
+
+/** Deduplicated only. The level is 0, without a dictionary. */
+#define HEXZ_COMPRESSION_NONE 0
+
+/** LZ4 block format: fastest to unpack. The level is 0, without a dictionary. */
+#define HEXZ_COMPRESSION_LZ4 1
+
+/** Zstandard (RFC 8878), levels -7 to 22; level 0 is zstd's own default. */
+#define HEXZ_COMPRESSION_ZSTD 2
+
+/* Kinds of extents (hexz_extent.kind, hexz_source.extent_at) -------------- */
+
+/** The bytes are stored here. */
+#define HEXZ_EXTENT_DATA 1
+
+/** All bytes are zero, and take no space. */
+#define HEXZ_EXTENT_ZERO 2
+
+/** The bytes are the parent's at this place, and come from there. */
+#define HEXZ_EXTENT_PARENT 3
+
+/* Purposes of a password (hexz_password_request.purpose) ------------------ */
+
+/** A new password, to encrypt with. */
+#define HEXZ_PASSWORD_CREATE 1
+
+/** The password of an encrypted snapshot. */
+#define HEXZ_PASSWORD_OPEN 2
+
+/** The password of an encrypted parent. */
+#define HEXZ_PASSWORD_PARENT 3
+
+/* Phases of work (hexz_progress.phase) ------------------------------------ */
+
+/** Samples the sources and trains a dictionary. */
+#define HEXZ_PHASE_TRAIN 1
+
+/** Reads, deduplicates, compresses and writes. */
+#define HEXZ_PHASE_PACK 2
+
+/** Waits until the output is on stable storage, and gives it its name. */
+#define HEXZ_PHASE_SYNC 3
+
+/** Checks a snapshot. */
+#define HEXZ_PHASE_VERIFY 4
+
+/** Writes a stream out. */
+#define HEXZ_PHASE_EXTRACT 5
+
+/* Operations of a rekey (hexz_rekey_opts.operation) ----------------------- */
+
+/** Adds a password; those that are there stay. */
+#define HEXZ_REKEY_ADD 1
+
+/** Replaces the password that opens the snapshot by a new one. */
+#define HEXZ_REKEY_REPLACE 2
+
+/** Removes the password that opens the snapshot, unless it is the last. */
+#define HEXZ_REKEY_REMOVE 3
+
+/* Types ------------------------------------------------------------------- */
+
+/** A snapshot under construction, made by hexz_builder_new(). One thread at a time. */
+typedef struct hexz_builder hexz_builder;
+
+/** A switch that stops work, made by hexz_cancel_new(). Any thread, any time. */
+typedef struct hexz_cancel hexz_cancel;
+
+/** A snapshot open for reading, made by hexz_snapshot_open(). Many threads at once. */
+typedef struct hexz_snapshot hexz_snapshot;
+
+/**
+ * What a call returns: HEXZ_OK or a negative HEXZ_ERR_ value. Any value may come in a later
+ * version: treat each negative one that you do not know as a failure.
+ */
+typedef int32_t hexz_status;
+
+/**
+ * Pack parameters. hexz_profile_resolve() fills one in from a name; a custom one starts there and
+ * changes some fields.
+ */
+typedef struct hexz_profile {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** HEXZ_COMPRESSION_ value. */
+    uint32_t compression;
+    /** Level of the compression: more is smaller and slower. */
+    int32_t level;
+    /**
+     * Bytes that are compressed together, a power of two from 4 KiB to 16 MiB. More is smaller,
+     * less reads faster at random.
+     */
+    uint32_t block_size;
+    /** 1: trains a dictionary from a sample of the sources, and keeps it if it pays. 0: does not. */
+    uint32_t dictionary;
+    /**
+     * Smallest chunk in bytes, 1 KiB to 1 MiB. The three cdc fields matter with HEXZ_BUILD_CDC
+     * only; they are even and rise; all three 0 are the default: 16, 64 and 128 KiB.
+     */
+    uint32_t cdc_min;
+    /** Average chunk aimed at in bytes, at most 4 MiB. */
+    uint32_t cdc_avg;
+    /** Largest chunk in bytes, at most 16 MiB. */
+    uint32_t cdc_max;
+    /** Zero. */
+    uint32_t reserved;
+} hexz_profile;
+
+/** What a password is asked for. The library's, valid during the callback. */
+typedef struct hexz_password_request {
+    /** Size in bytes that the library filled in: a newer library may give a longer struct. */
+    size_t struct_size;
+    /** HEXZ_PASSWORD_ value. */
+    uint32_t purpose;
+    /**
+     * Counts from 0: a wrong password of an existing snapshot is asked for again, at most three
+     * times in all.
+     */
+    uint32_t attempt;
+    /** The snapshot that the password is for, as the library got it; NULL if it has no path. */
+    const char *path;
+} hexz_password_request;
+
+/**
+ * Supplies a password: bytes, 1 to 1024, nothing is trimmed or converted.
+ *
+ * Returns 0 with the password in buf, which has room for capacity (1024) bytes, and its length in
+ * *len. A positive answer declines: HEXZ_ERR_PASSWORD_REQUIRED at the first asking,
+ * HEXZ_ERR_WRONG_PASSWORD later. A negative one is HEXZ_ERR_CALLBACK. The buffer is the library's
+ * and is wiped after use. Called on the thread that made the call, before any output is made.
+ */
+typedef int32_t (*hexz_password_fn)(void *user_data,
+                                    const hexz_password_request *request,
+                                    char *buf,
+                                    size_t capacity,
+                                    size_t *len);
+
+/** How far a call has come. The library's, valid during the callback. */
+typedef struct hexz_progress {
+    /** Size in bytes that the library filled in: a newer library may give a longer struct. */
+    size_t struct_size;
+    /** HEXZ_PHASE_ value; phases come in the order of their numbers, some do not come at all. */
+    uint32_t phase;
+    /** Zero. */
+    uint32_t reserved;
+    /** Logical bytes done in this phase, holes counted; rises from 0 to total. */
+    uint64_t done;
+    /** Logical bytes of all streams that the call works on; 0: not known. */
+    uint64_t total;
+    /** Bytes written to the output so far. */
+    uint64_t stored;
+} hexz_progress;
+
+/**
+ * Is told how far a call has come, 10 to 50 times a second, first and last of each phase included.
+ * Called on the thread that made the call, and not after it returned. Anything but 0 stops the
+ * work: the call returns HEXZ_ERR_CANCELLED, hexz_last_callback_code() the answer.
+ */
+typedef int32_t (*hexz_progress_fn)(void *user_data,
+                                    const hexz_progress *progress);
+
+/**
+ * A source of bytes in the host program. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ *
+ * Its callbacks return 0; anything else is HEXZ_ERR_CALLBACK. They may be called from threads of
+ * the library, from one at a time unless HEXZ_SOURCE_CONCURRENT is set, and not after the call
+ * that uses the source returned.
+ */
+typedef struct hexz_source {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** First argument of the callbacks. */
+    void *user_data;
+    /** Bytes there are. */
+    uint64_t size;
+    /** HEXZ_SOURCE_CONCURRENT or 0. */
+    uint64_t flags;
+    /** Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size. */
+    int32_t (*read_at)(void *user_data, uint64_t offset, void *buf, size_t len);
+    /**
+     * Tells what is at offset: *len is the number of bytes asked about on entry, and on return the
+     * number of bytes, 1 or more, that are of one kind from offset on; *kind becomes an
+     * HEXZ_EXTENT_ value. What is not DATA is not read. NULL: all of it is data.
+     */
+    int32_t (*extent_at)(void *user_data,
+                         uint64_t offset,
+                         uint64_t *len,
+                         uint32_t *kind);
+} hexz_source;
+
+/** One more stream of a build, from a path or a source. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+typedef struct hexz_stream {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /**
+     * Its name: 1 to 63 bytes of UTF-8, no other stream's of the snapshot ("disk" and "memory" are
+     * those of hexz_build_opts.source and .memory).
+     */
+    const char *name;
+    /** HEXZ_STREAM_ value; 0 is HEXZ_STREAM_BLOB. */
+    uint32_t kind;
+    /** HEXZ_FORMAT_ value. */
+    uint32_t format;
+    /** A file or block device, or NULL. */
+    const char *path;
+    /** A source, or NULL. Exactly one of path and source is given. */
+    const hexz_source *source;
+} hexz_stream;
+
+/**
+ * A receiver of bytes in the host program, front to back. Not in this version:
+ * HEXZ_ERR_UNSUPPORTED.
+ *
+ * Its callbacks are called on the thread that made the call and return 0; anything else is
+ * HEXZ_ERR_CALLBACK. One of commit and abort is called, once, and is the last; abort also follows
+ * a commit that failed.
+ */
+typedef struct hexz_sink {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** First argument of the callbacks. */
+    void *user_data;
+    /** Takes all len bytes of buf, or fails. */
+    int32_t (*write)(void *user_data, const void *buf, size_t len);
+    /** Takes len bytes of zeros. NULL: zeros go through write. */
+    int32_t (*write_zeroes)(void *user_data, uint64_t len);
+    /** Everything was written: makes it last. May be NULL. */
+    int32_t (*commit)(void *user_data);
+    /** The work failed: drops what was written. May be NULL. */
+    void (*abort)(void *user_data);
+} hexz_sink;
+
+/** What a build did. */
+typedef struct hexz_build_report {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** Bytes read from the sources; holes are not read. */
+    uint64_t bytes_read;
+    /** Logical bytes of zeros, holes among them: they take no space. */
+    uint64_t bytes_zero;
+    /** Logical bytes that were found elsewhere in this snapshot. */
+    uint64_t bytes_duplicate;
+    /** Logical bytes that the parent has. */
+    uint64_t bytes_inherited;
+    /** Logical bytes that were new, before compression. */
+    uint64_t bytes_unique;
+    /** The same after compression. */
+    uint64_t bytes_stored;
+    /** Stored bytes that no stream refers to any more: what a builder overwrote. */
+    uint64_t bytes_dead;
+    /** Blocks stored. */
+    uint64_t blocks;
+    /** Bytes of the snapshot file. */
+    uint64_t file_size;
+    /**
+     * The root: a hash (BLAKE3) that names all that the snapshot holds. Kept apart from the file
+     * it tells later, by hexz_open_opts.expect_root, whether this is the file.
+     */
+    uint8_t root[32];
+    /** Nanoseconds spent reading the sources. This and the next five are sums over the threads. */
+    uint64_t read_ns;
+    /** Nanoseconds spent hashing units. */
+    uint64_t hash_ns;
+    /** Nanoseconds spent compressing. */
+    uint64_t compress_ns;
+    /** Nanoseconds spent encrypting. */
+    uint64_t seal_ns;
+    /** Nanoseconds spent writing the output. */
+    uint64_t write_ns;
+    /** Nanoseconds until the output was durable and had its name. */
+    uint64_t sync_ns;
+    /** Nanoseconds from the beginning of the call to its end, by the clock. */
+    uint64_t total_ns;
+} hexz_build_report;
+
+/** What to build from, and how. Zero in any field but struct_size is the default. */
+typedef struct hexz_build_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** HEXZ_BUILD_ flags. */
+    uint64_t flags;
+    /**
+     * The disk image: a regular file or a block device. It becomes the stream "disk". NULL only
+     * with streams.
+     */
+    const char *source;
+    /** A memory dump, or NULL. It becomes the stream "memory", byte for byte. */
+    const char *memory;
+    /**
+     * The snapshot file to make. It appears complete or not at all, with mode 0600 less the umask.
+     * Exactly one of output and sink is given.
+     */
+    const char *output;
+    /** Name of the profile; NULL: "generic". Not together with custom. */
+    const char *profile;
+    /** HEXZ_FORMAT_ value of source. */
+    uint32_t source_format;
+    /**
+     * Threads that use CPU, the calling one included: 1 starts none. 0: as many as the CPUs that
+     * this process may use. At most that many are used, and never more than 256; the snapshot does
+     * not depend on it.
+     */
+    uint32_t threads;
+    /** Pack parameters of your own, or NULL. */
+    const hexz_profile *custom;
+    /**
+     * Supplies passwords, or NULL. Given without HEXZ_BUILD_ENCRYPT and without a parent it is
+     * HEXZ_ERR_INVALID_ARGUMENT: somebody expects an encrypted snapshot.
+     */
+    hexz_password_fn password;
+    /** First argument of password. */
+    void *password_data;
+    /** Is told how far the build has come, or NULL. */
+    hexz_progress_fn progress;
+    /** First argument of progress. */
+    void *progress_data;
+    /** Stops the build when triggered, or NULL. Not freed before the call returns. */
+    const hexz_cancel *cancel;
+    /**
+     * A snapshot to store only the differences to, or NULL. Not in this version:
+     * HEXZ_ERR_UNSUPPORTED.
+     */
+    const char *parent;
+    /** The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    const hexz_snapshot *parent_snapshot;
+    /** More streams, or NULL; at most 256 in all. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    const hexz_stream *const *streams;
+    /** Number of streams. */
+    size_t stream_count;
+    /**
+     * Takes the snapshot in place of an output file, or NULL. Not in this version:
+     * HEXZ_ERR_UNSUPPORTED.
+     */
+    const hexz_sink *sink;
+    /** Filled in on success, or NULL. Its struct_size is set by you. */
+    hexz_build_report *report;
+    /**
+     * Bytes of memory for the work, for any size of source; 0: 256 MiB. Too little is
+     * HEXZ_ERR_INVALID_ARGUMENT, and the text names the least. The snapshot depends on it a
+     * little: with more memory more duplicates are found.
+     */
+    uint64_t memory_limit;
+    /** Cost of the password's key (Argon2id, RFC 9106): memory in KiB, 1024 to 1048576; 0: 65536. */
+    uint32_t kdf_memory_kib;
+    /** Passes over that memory, 1 to 64; 0: 3. */
+    uint32_t kdf_passes;
+    /** Lanes, 1 to 16; 0: 4. */
+    uint32_t kdf_lanes;
+    /** Zero. */
+    uint32_t reserved2;
+} hexz_build_opts;
+
+/**
+ * A snapshot file in the host program's care, such as an object store. Not in this version:
+ * HEXZ_ERR_UNSUPPORTED. As hexz_source, but used until the snapshot is closed.
+ */
+typedef struct hexz_storage {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** First argument of the callback. */
+    void *user_data;
+    /** Bytes of the snapshot file. */
+    uint64_t size;
+    /** HEXZ_SOURCE_CONCURRENT or 0. */
+    uint64_t flags;
+    /** Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size. */
+    int32_t (*read_at)(void *user_data, uint64_t offset, void *buf, size_t len);
+    /** Zero. */
+    uintptr_t reserved;
+} hexz_storage;
+
+/** What to open, and how. Zero in any field but struct_size is the default. */
+typedef struct hexz_open_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** HEXZ_OPEN_ flags. */
+    uint64_t flags;
+    /** Bytes of decoded blocks and index pages to keep in memory; 0: 32 MiB. */
+    uint64_t cache_size;
+    /** The snapshot file. Exactly one of path and storage is given. */
+    const char *path;
+    /**
+     * The snapshot in the host program's care, or NULL. Not in this version:
+     * HEXZ_ERR_UNSUPPORTED.
+     */
+    const hexz_storage *storage;
+    /** Supplies the password of an encrypted snapshot, or NULL. See HEXZ_OPEN_ALLOW_PLAIN. */
+    hexz_password_fn password;
+    /** First argument of password. */
+    void *password_data;
+    /** Where the parent is, or NULL. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    const char *parent;
+    /** The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    const hexz_snapshot *parent_snapshot;
+    /**
+     * The 32 bytes that the root must be (hexz_build_report.root), or NULL. Another root is
+     * HEXZ_ERR_CORRUPT, and each block is checked by BLAKE3 as well when it is read.
+     */
+    const uint8_t *expect_root;
+    /** Stops the opening when triggered, or NULL. Not used after the call returned. */
+    const hexz_cancel *cancel;
+} hexz_open_opts;
+
+/** What a snapshot is. */
+typedef struct hexz_info {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** The root: see hexz_build_report.root. */
+    uint8_t root[32];
+    /** Root of the parent; zeros without one. */
+    uint8_t parent_root[32];
+    /** Version of the file format. */
+    uint32_t format_version;
+    /** Number of streams. */
+    uint32_t stream_count;
+    /** 1: encrypted. 0: plain. */
+    uint32_t encrypted;
+    /** 1: made of content-defined chunks. 0: of fixed units. */
+    uint32_t cdc;
+    /** HEXZ_COMPRESSION_ value that was asked for. */
+    uint32_t compression;
+    /** Level that was asked for. */
+    int32_t level;
+    /** Bytes that were compressed together. */
+    uint32_t block_size;
+    /** Bytes of the dictionary; 0: none. */
+    uint32_t dictionary_size;
+    /** Bytes of the snapshot file. */
+    uint64_t file_size;
+    /** Bytes of all streams. */
+    uint64_t logical_size;
+    /** Blocks stored in this file. */
+    uint64_t blocks;
+} hexz_info;
+
+/** What a stream is. */
+typedef struct hexz_stream_info {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Its name in UTF-8, ended by NUL. From a file of any origin: mind what you print. */
+    char name[64];
+    /** HEXZ_STREAM_ value. */
+    uint32_t kind;
+    /** Zero. */
+    uint32_t reserved;
+    /** Bytes. */
+    uint64_t size;
+    /** Of these in extents of data. */
+    uint64_t data_size;
+    /** Of these in extents of zeros. */
+    uint64_t zero_size;
+    /** Bytes in the file of the blocks that this stream brought in. */
+    uint64_t stored_size;
+} hexz_stream_info;
+
+/** A run of bytes of one kind. */
+typedef struct hexz_extent {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** HEXZ_EXTENT_ value. */
+    uint32_t kind;
+    /** Zero. */
+    uint32_t reserved;
+    /** The offset that was asked about. */
+    uint64_t offset;
+    /** Bytes from there on that are of this kind, at least 1. What follows may be of the same kind. */
+    uint64_t len;
+} hexz_extent;
+
+/** What a verify found. */
+typedef struct hexz_verify_report {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Index of the first stream with damage; UINT32_MAX: none, or the damage is in no stream. */
+    uint32_t bad_stream;
+    /** Zero. */
+    uint32_t reserved;
+    /** The first offset in that stream that cannot be read; UINT64_MAX without one. */
+    uint64_t bad_offset;
+    /** Blocks looked at, bad ones among them. */
+    uint64_t blocks_checked;
+    /** Blocks that are damaged, or cannot be found because the index is. */
+    uint64_t blocks_bad;
+} hexz_verify_report;
+
+/** How to verify. Zero in any field but struct_size is the default. */
+typedef struct hexz_verify_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** As hexz_build_opts.threads. */
+    uint32_t threads;
+    /** Zero. */
+    uint32_t reserved;
+    /** Is told how far the work has come, or NULL. */
+    hexz_progress_fn progress;
+    /** First argument of progress. */
+    void *progress_data;
+    /** Stops the work when triggered, or NULL. */
+    const hexz_cancel *cancel;
+    /** Filled in on HEXZ_OK and on HEXZ_ERR_CORRUPT, or NULL. Its struct_size is set by you. */
+    hexz_verify_report *report;
+} hexz_verify_opts;
+
+/** What to extract, and where to. Zero in any field but struct_size is the default. */
+typedef struct hexz_extract_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** HEXZ_EXTRACT_ flags. */
+    uint64_t flags;
+    /** Index of the stream. */
+    uint32_t stream;
+    /** As hexz_build_opts.threads. */
+    uint32_t threads;
+    /**
+     * The file to make, raw and sparse. It appears complete or not at all, unless
+     * HEXZ_EXTRACT_IN_PLACE is set. Exactly one of output and sink is given.
+     */
+    const char *output;
+    /** Takes the bytes in place of a file, or NULL. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    const hexz_sink *sink;
+    /** Is told how far the work has come, or NULL. */
+    hexz_progress_fn progress;
+    /** First argument of progress. */
+    void *progress_data;
+    /** Stops the work when triggered, or NULL. */
+    const hexz_cancel *cancel;
+    /** Zero. */
+    uintptr_t reserved2;
+} hexz_extract_opts;
+
+/** Which password to change, and how. Zero in any field but struct_size is the default. */
+typedef struct hexz_rekey_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** The snapshot file, which is changed in place. */
+    const char *path;
+    /** Zero: there are no flags yet. */
+    uint64_t flags;
+    /** HEXZ_REKEY_ value. */
+    uint32_t operation;
+    /** As in hexz_build_opts, for the new password. */
+    uint32_t kdf_memory_kib;
+    /** As in hexz_build_opts, for the new password. */
+    uint32_t kdf_passes;
+    /** As in hexz_build_opts, for the new password. */
+    uint32_t kdf_lanes;
+    /** Supplies the passwords: first HEXZ_PASSWORD_OPEN, then HEXZ_PASSWORD_CREATE. */
+    hexz_password_fn password;
+    /** First argument of password. */
+    void *password_data;
+} hexz_rekey_opts;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/* The library ------------------------------------------------------------- */
+
+/** The version of the library that is loaded: major << 16 | minor << 8 | patch. Any thread. */
+uint32_t hexz_version(void);
+
+/** The same as a text, such as "0.1.0". Never NULL, valid for ever, any thread. */
+const char *hexz_version_string(void);
+
+/* Errors ------------------------------------------------------------------ */
+
+/**
+ * The name of a status, such as "HEXZ_ERR_SOURCE". Any value is fine: one that is not known has
+ * the name "unknown status". Never NULL, valid for ever, any thread.
+ */
+const char *hexz_status_name(hexz_status status);
+
+/**
+ * The text of this thread's last failure: what was tried, on which operand, why, and what to do
+ * about it. UTF-8; bytes of a path that are not come as U+FFFD.
+ *
+ * Never NULL; empty while no call has failed on this thread. The library's: valid until this
+ * thread's next call that fails, or its end. A call that succeeds leaves it as it is, so look at
+ * the status first.
+ */
+const char *hexz_last_error(void);
+
+/**
+ * The system's errno behind this thread's last failure; 0 if the system had no part in it, or
+ * nothing has failed.
+ */
+int32_t hexz_last_errno(void);
+
+/** What a callback of yours returned to cause this thread's last failure; 0 if none did. */
+int32_t hexz_last_callback_code(void);
+
+/* Profiles ---------------------------------------------------------------- */
+
+/**
+ * Fills in the pack parameters of a profile: "generic" (VM disks; lz4, 64 KiB), "eda" (netlists,
+ * layouts, waveforms; zstd 3, 128 KiB, dictionary), "embedded" (firmware; zstd 3, 16 KiB,
+ * dictionary) or "ml" (weights; zstd 3, 1 MiB). NULL is "generic".
+ *
+ * Only needed to look at the parameters, or to change some and build with
+ * hexz_build_opts.custom. Any thread.
+ *
+ * Errors: HEXZ_ERR_UNKNOWN_PROFILE, the text lists the names; HEXZ_ERR_INVALID_ARGUMENT.
+ */
+hexz_status hexz_profile_resolve(const char *name,
+                                 hexz_profile *out);
+
+/**
+ * The name of profile number index, counted from 0; NULL past the last. Valid for ever, any
+ * thread.
+ */
+const char *hexz_profile_name(size_t index);
+
+/* Cancelling -------------------------------------------------------------- */
+
+/**
+ * Makes a cancel handle: a switch that stops the calls that were given it, from any thread. A call
+ * stops within about 100 ms and returns HEXZ_ERR_CANCELLED, with nothing left behind; one that has
+ * begun to give its output its name completes. The handle stays triggered, and any number of calls
+ * may share it.
+ *
+ * The caller's: freed by hexz_cancel_free(). *out is NULL on failure. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT.
+ */
+hexz_status hexz_cancel_new(hexz_cancel **out);
+
+/**
+ * Triggers a cancel handle. From any thread, any number of times, in a callback and in a signal
+ * handler too (it is async-signal-safe). NULL does nothing.
+ */
+void hexz_cancel_trigger(const hexz_cancel *cancel);
+
+/** Frees a cancel handle that no call uses any more. NULL does nothing. */
+void hexz_cancel_free(hexz_cancel *cancel);
+
+/* Building ---------------------------------------------------------------- */
+
+/**
+ * Builds a snapshot from a disk image and, if given, a memory dump: deduplicates 4 KiB units (or
+ * content-defined chunks) over both, compresses blocks of them, and writes one file that appears
+ * when it is complete, or not at all. The same input and options give the same bytes, whatever the
+ * number of threads.
+ *
+ * Returns when all is done; threads it started are gone then. Several builds may run at once. opts
+ * and what it points to are only read (but for the report), and not needed after the call. The
+ * callbacks run on this thread. No source may be written meanwhile: a change is noticed and is
+ * HEXZ_ERR_SOURCE.
+ *
+ * The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
+ * without unnamed files, a process that is killed at the very moment when the output gets its name
+ * may leave a file .NAME.hexz-XXXXXX beside it.
+ *
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS, _UNSUPPORTED,
+ * _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
+ * it was, with one exception: if only the last step fails, syncing the folder of the output, then
+ * the complete new file is in place, and the text says so.
+ */
+hexz_status hexz_build(const hexz_build_opts *opts);
+
+/* Building piece by piece ------------------------------------------------- */
+
+/**
+ * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ *
+ * Begins a snapshot whose bytes the host program pushes. opts as for hexz_build(), without source,
+ * memory, streams and report, which are HEXZ_ERR_INVALID_ARGUMENT; what it points to must live
+ * until the builder is freed. The builder belongs to one thread at a time. *out is NULL on
+ * failure; else freed by hexz_builder_free().
+ */
+hexz_status hexz_builder_new(const hexz_build_opts *opts,
+                             hexz_builder **out);
+
+/**
+ * Not in this version. Adds a stream of size bytes, all zero; *stream becomes its index. name is 1
+ * to 63 bytes of UTF-8, kind an HEXZ_STREAM_ value or 0.
+ */
+hexz_status hexz_builder_stream(hexz_builder *builder,
+                                const char *name,
+                                uint32_t kind,
+                                uint64_t size,
+                                uint32_t *stream);
+
+/**
+ * Not in this version. Writes len bytes of data at offset; the last write to a place wins. offset
+ * and len are multiples of 4096, but at the end of the stream. data is copied.
+ */
+hexz_status hexz_builder_write(hexz_builder *builder,
+                               uint32_t stream,
+                               uint64_t offset,
+                               const void *data,
+                               size_t len);
+
+/** Not in this version. Makes len bytes at offset zero, as hexz_builder_write() would. */
+hexz_status hexz_builder_zero(hexz_builder *builder,
+                              uint32_t stream,
+                              uint64_t offset,
+                              uint64_t len);
+
+/** Not in this version. Takes len bytes at offset from the parent, without reading them. */
+hexz_status hexz_builder_inherit(hexz_builder *builder,
+                                 uint32_t stream,
+                                 uint64_t offset,
+                                 uint64_t len);
+
+/**
+ * Not in this version. Completes the snapshot and fills in report, unless it is NULL. After that
+ * the builder can only be freed.
+ */
+hexz_status hexz_builder_finish(hexz_builder *builder,
+                                hexz_build_report *report);
+
+/** Frees a builder; one that was not finished leaves nothing behind. NULL does nothing. */
+void hexz_builder_free(hexz_builder *builder);
+
+/* Reading ----------------------------------------------------------------- */
+
+/**
+ * Opens a snapshot for reading. At most 64 KiB are read, however large it is; the rest is read
+ * when it is asked for, and every byte is checked before it is handed out.
+ *
+ * The handle is the caller's: closed by hexz_snapshot_close(). Any number of threads may use it at
+ * once, for different calls or the same. The file must stay as it is while it is open; replacing
+ * it by rename is fine. opts and what it points to are not needed after the call. *out is NULL on
+ * failure.
+ *
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
+ * feature of a later version), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
+ * (ENOENT and others in hexz_last_errno()), _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
+ */
+hexz_status hexz_snapshot_open(const hexz_open_opts *opts,
+                               hexz_snapshot **out);
+
+/**
+ * Closes a snapshot that no call uses any more. NULL does nothing; from a callback of a call on
+ * this snapshot it does nothing either.
+ */
+void hexz_snapshot_close(hexz_snapshot *snapshot);
+
+/** Tells what a snapshot is. Reads nothing. Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE. */
+hexz_status hexz_snapshot_info(const hexz_snapshot *snapshot,
+                               hexz_info *out);
+
+/**
+ * Tells what stream number index is, counted from 0. Reads nothing. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM past the last, _STATE.
+ */
+hexz_status hexz_snapshot_stream(const hexz_snapshot *snapshot,
+                                 uint32_t index,
+                                 hexz_stream_info *out);
+
+/**
+ * Finds the index of a stream by its name, such as "disk" or "memory". Reads nothing. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _STATE.
+ */
+hexz_status hexz_snapshot_find(const hexz_snapshot *snapshot,
+                               const char *name,
+                               uint32_t *index);
+
+/**
+ * Reads len bytes at offset of a stream into buf: all of them, or it fails. Any offset and length
+ * will do; most at a time costs least. len 0 within the stream is fine with any buf.
+ *
+ * After a failure buf may hold some bytes of the stream, but never any that were not checked.
+ *
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset + len is beyond the end),
+ * _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+ */
+hexz_status hexz_snapshot_read(const hexz_snapshot *snapshot,
+                               uint32_t stream,
+                               uint64_t offset,
+                               void *buf,
+                               size_t len);
+
+/**
+ * Tells what is at offset of a stream, and for how many bytes: to skip zeros, or to copy a sparse
+ * file as one. Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or
+ * beyond the end), _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+ */
+hexz_status hexz_snapshot_extent(const hexz_snapshot *snapshot,
+                                 uint32_t stream,
+                                 uint64_t offset,
+                                 hexz_extent *out);
+
+/**
+ * Checks all of this snapshot's file: every block, every hash, every page of the index. Damage
+ * does not stop it, so that the report is complete. A parent is verified by itself.
+ *
+ * Returns when all is done; threads it started are gone then. The callbacks run on this thread,
+ * and must not use this snapshot. Other threads may use it meanwhile.
+ *
+ * Errors: HEXZ_ERR_CORRUPT with the report filled in, _INVALID_ARGUMENT, _IO, _CANCELLED,
+ * _NO_MEMORY, _STATE, _INTERNAL.
+ */
+hexz_status hexz_snapshot_verify(const hexz_snapshot *snapshot,
+                                 const hexz_verify_opts *opts);
+
+/**
+ * Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
+ * complete, or not at all (mode 0600 less the umask), unless HEXZ_EXTRACT_IN_PLACE is set.
+ *
+ * Returns when all is done; threads it started are gone then. The callbacks run on this thread,
+ * and must not use this snapshot. Other threads may use it meanwhile.
+ *
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUTPUT, _EXISTS, _CORRUPT, _IO, _UNSUPPORTED,
+ * _CANCELLED, _NO_MEMORY, _STATE, _INTERNAL.
+ */
+hexz_status hexz_snapshot_extract(const hexz_snapshot *snapshot,
+                                  const hexz_extract_opts *opts);
+
+/* Passwords --------------------------------------------------------------- */
+
+/**
+ * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ *
+ * Adds, replaces or removes a password of an encrypted snapshot file, in place: only its key slots
+ * change, and killed at any moment the old or the new password opens it. It does not take the key
+ * from somebody who had it. The last password stays: removing it is HEXZ_ERR_STATE.
+ */
+hexz_status hexz_snapshot_rekey(const hexz_rekey_opts *opts);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* HEXZ_H */

@@ -1,0 +1,183 @@
+//! One block: read, checked, decoded; and the buffers that this takes, kept for the next time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Snapshot;
+use super::page::Block;
+use crate::codec::{DecodeDictionary, Decoder};
+use crate::error::{Error, Result, Why, try_grow};
+use crate::format::Codec;
+
+/// Contexts and buffers that one thread decodes with.
+pub(super) struct Scratch {
+    pub decoder: Decoder,
+    /// Stored bytes; only ever grows.
+    pub stored: Vec<u8>,
+    /// A block's bytes, on their way into the cache or out of it.
+    pub block: Vec<u8>,
+}
+
+/// Idle scratches. Bounded: what is beyond the bounds is freed.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: Mutex<Vec<Scratch>>,
+}
+
+impl Pool {
+    /// Idle contexts at most; each takes about 160 KiB.
+    const COUNT_MAX: usize = 16;
+    /// Bytes of buffers in idle scratches at most.
+    pub const BYTES_MAX: usize = 4 << 20;
+
+    pub fn take(&self) -> Result<Scratch> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(scratch) => Ok(scratch),
+            None => Ok(Scratch { decoder: Decoder::new()?, stored: Vec::new(), block: Vec::new() }),
+        }
+    }
+
+    pub fn put(&self, mut scratch: Scratch) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held: usize = idle.iter().map(Scratch::bytes).sum();
+        if held + scratch.bytes() > Self::BYTES_MAX {
+            scratch.stored = Vec::new();
+            scratch.block = Vec::new();
+        }
+        if idle.len() < Self::COUNT_MAX {
+            idle.push(scratch);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.idle.lock().unwrap().iter().map(Scratch::bytes).sum()
+    }
+}
+
+impl Scratch {
+    fn bytes(&self) -> usize {
+        self.stored.capacity() + self.block.capacity()
+    }
+
+    /// The first `len` bytes of the buffer for stored bytes.
+    pub fn stored(&mut self, len: usize) -> Result<&mut [u8]> {
+        grow(&mut self.stored, len, "stored blocks")?;
+        Ok(self.stored.get_mut(..len).unwrap_or_default())
+    }
+}
+
+/// Makes a reused buffer at least `len` bytes long.
+fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
+    if buf.len() < len {
+        // The old bytes are worth nothing: do not have them copied.
+        if buf.capacity() < len {
+            *buf = Vec::new();
+        }
+        try_grow(buf, len, what)?;
+    }
+    Ok(())
+}
+
+impl Snapshot {
+    /// Copies a part of a block, from `skip` on, through the cache of decoded blocks. A block that
+    /// is wanted whole is decoded in place and not kept: who reads so much reads on.
+    pub(super) fn read_block(&self, block: &Block, skip: usize, out: &mut [u8]) -> Result<()> {
+        if let Some(hit) = self.blocks.get(block.at)
+            && let Some(part) = hit.get(skip..skip + out.len())
+        {
+            out.copy_from_slice(part);
+            return Ok(());
+        }
+        let mut scratch = self.pool.take()?;
+        if out.len() == block.len() {
+            self.fetch(block, &mut scratch, out)?;
+        } else {
+            let mut bytes = std::mem::take(&mut scratch.block);
+            // Not one much too large for it: the cache counts what is held, not what is used.
+            if bytes.capacity() / 2 > block.len() {
+                bytes = Vec::new();
+            }
+            bytes.truncate(block.len());
+            grow(&mut bytes, block.len(), "a decoded block")?;
+            self.fetch(block, &mut scratch, &mut bytes)?;
+            let part = bytes.get(skip..skip + out.len()).ok_or_else(out_of_block)?;
+            out.copy_from_slice(part);
+            let weight = bytes.capacity();
+            let fallen = self.blocks.insert(block.at, Arc::new(bytes), weight);
+            scratch.block = fallen.and_then(Arc::into_inner).unwrap_or_default();
+        }
+        self.pool.put(scratch);
+        Ok(())
+    }
+
+    /// Reads a block from the file, checks it, and decodes it into exactly `out`.
+    fn fetch(&self, block: &Block, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
+        let Scratch { decoder, stored, .. } = scratch;
+        if block.entry.codec == Codec::Stored {
+            self.storage.read_at(block.file_at, out)?;
+            return self.check_stored(block, out, self.pinned);
+        }
+        grow(stored, block.stored_len(), "a stored block")?;
+        let stored = stored.get_mut(..block.stored_len()).unwrap_or_default();
+        self.storage.read_at(block.file_at, stored)?;
+        self.check_stored(block, stored, self.pinned)?;
+        self.decode_block(block, decoder, stored, out)
+    }
+
+    /// Holds stored bytes against the block table: the checksum, and if `strong` the hash too.
+    pub(super) fn check_stored(&self, block: &Block, stored: &[u8], strong: bool) -> Result<()> {
+        if crc32c::crc32c(stored) != block.entry.crc {
+            return Err(self.bad_block(block, "its checksum does not fit".into()));
+        }
+        if strong && *blake3::hash(stored).as_bytes() != block.entry.hash {
+            return Err(self.bad_block(block, "its hash does not fit".into()));
+        }
+        Ok(())
+    }
+
+    /// Decodes checked bytes.
+    pub(super) fn decode_block(
+        &self,
+        block: &Block,
+        decoder: &mut Decoder,
+        stored: &[u8],
+        out: &mut [u8],
+    ) -> Result<()> {
+        let dictionary = match block.entry.codec {
+            Codec::ZstdDictionary => Some(self.dictionary()?),
+            _ => None,
+        };
+        decoder
+            .decode(block.entry.codec, dictionary, stored, out)
+            .map_err(|why| self.bad_block(block, why))
+    }
+
+    pub(super) fn bad_block(&self, block: &Block, why: Why) -> Error {
+        self.corrupt(format!("block at byte {}: {why}", block.file_at))
+    }
+
+    /// The dictionary, read at first use.
+    pub(super) fn dictionary(&self) -> Result<&DecodeDictionary> {
+        if let Some(dictionary) = self.dictionary.get() {
+            return Ok(dictionary);
+        }
+        let loaded = DecodeDictionary::new(&self.dictionary_bytes()?)?;
+        // Two threads may come here at once: either one's will do.
+        Ok(self.dictionary.get_or_init(|| loaded))
+    }
+
+    /// The dictionary's bytes, as the file has them now.
+    pub(super) fn dictionary_bytes(&self) -> Result<Vec<u8>> {
+        match &self.root.dictionary {
+            Some(pointer) => self.pointed(pointer, |why| {
+                self.corrupt(format!("dictionary at byte {}: {why}", pointer.offset))
+            }),
+            None => Err(self.corrupt("a block needs a dictionary, but there is none")),
+        }
+    }
+}
+
+fn out_of_block() -> Error {
+    Error::Internal("a read goes beyond its block".into())
+}

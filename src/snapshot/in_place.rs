@@ -1,0 +1,98 @@
+//! An existing file or block device, written over where it is.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{self, CWD, FallocateFlags, FileType, Mode, OFlags, SeekFrom, Stat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::team::Beat;
+use crate::error::{Error, Result, Why};
+
+/// Zeros for what cannot be zeroed by the system.
+static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
+
+/// The file, opened for writing.
+pub(super) struct InPlace {
+    operand: String,
+    file: File,
+    stat: Stat,
+}
+
+impl InPlace {
+    pub fn open(path: &Path) -> Result<Self> {
+        let operand = path.display().to_string();
+        let fail = |what| {
+            let operand = &operand;
+            move |e: Errno| Error::output(operand, (what, e))
+        };
+        // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
+            .map_err(fail("cannot open"))?;
+        let stat = fs::fstat(&file).map_err(fail("cannot look at it"))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !matches!(kind, FileType::RegularFile | FileType::BlockDevice) {
+            let text =
+                "is neither a regular file nor a block device, which can be written in place";
+            return Err(Error::output(&operand, text));
+        }
+        fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
+        Ok(InPlace { file: file.into(), operand, stat })
+    }
+
+    pub fn stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// Makes a file `len` bytes long; checks that a device is as long at least.
+    pub fn set_len(&self, len: u64) -> Result<()> {
+        if FileType::from_raw_mode(self.stat.st_mode) == FileType::RegularFile {
+            return retry_on_intr(|| fs::ftruncate(&self.file, len))
+                .map_err(|e| self.fail(("cannot size", e)));
+        }
+        // stat tells nothing of a device's size.
+        let size =
+            fs::seek(&self.file, SeekFrom::End(0)).map_err(|e| self.fail(("cannot size", e)))?;
+        if size < len {
+            let text = format!("has {size} bytes, the stream {len}; give a device as long");
+            return Err(self.fail(text));
+        }
+        Ok(())
+    }
+
+    pub fn write(&self, data: &[u8], offset: u64) -> Result<()> {
+        self.file.write_all_at(data, offset).map_err(|e| self.fail(("cannot write", e)))
+    }
+
+    /// Makes a range read as zeros, with holes where the file system or device has them.
+    pub fn zero(&self, mut offset: u64, mut len: u64, beat: &mut Beat<'_>) -> Result<()> {
+        let ways =
+            [FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, FallocateFlags::ZERO_RANGE];
+        for way in ways {
+            match retry_on_intr(|| fs::fallocate(&self.file, way, offset, len)) {
+                Ok(()) => return Ok(()),
+                // Unknown here, or for this device, or not with these odd bounds (fallocate(2)).
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {}
+                Err(e) => return Err(self.fail(("cannot zero", e))),
+            }
+        }
+        while len > 0 {
+            beat()?;
+            let part = ZEROS.get(..len.min(ZEROS.len() as u64) as usize).unwrap_or_default();
+            self.write(part, offset)?;
+            offset += part.len() as u64;
+            len -= part.len() as u64;
+        }
+        Ok(())
+    }
+
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|e| self.fail(("cannot sync", e)))
+    }
+
+    fn fail(&self, why: impl Into<Why>) -> Error {
+        Error::output(&self.operand, why)
+    }
+}

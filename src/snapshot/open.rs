@@ -1,0 +1,226 @@
+//! Opening: two reads, one of the header and one of the file's end.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::block::Pool;
+use super::cache::Cache;
+use super::storage::{FileStorage, Storage};
+use super::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot};
+use crate::control::{Cancel, Control};
+use crate::error::{Error, Result, Why, try_zeroed};
+use crate::format::{Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, root_hash};
+
+/// How to open a snapshot.
+#[derive(Clone, Copy)]
+pub struct OpenOptions<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Bytes that decoded blocks and index pages may take in memory; 0 means [`CACHE_DEFAULT`]. A
+    /// quarter of it, at most 8 MiB and at least 256 KiB, goes to index pages. Blocks that do not
+    /// fit are decoded each time.
+    pub cache_size: u64,
+    /// The root hash that the file must have. With it, each block is held against its BLAKE3 hash
+    /// on each read, and not against its CRC-32C only.
+    pub expect_root: Option<Hash>,
+    /// Stops the opening.
+    pub cancel: Option<&'a Cancel>,
+}
+
+/// What header, footer and root page say.
+pub(super) struct Ends {
+    pub header: Header,
+    pub footer: Footer,
+    pub root: RootPage,
+}
+
+impl Snapshot {
+    /// Opens a snapshot, in at most four reads and 64 KiB.
+    ///
+    /// Magic, version, features and checksums are checked in this order, then the file's length,
+    /// the root hash, and whether it is the expected one.
+    pub fn open(options: &OpenOptions<'_>) -> Result<Snapshot> {
+        Control::new(options.cancel, None).check()?;
+        let storage = FileStorage::open(options.path)?;
+        Snapshot::from_storage(Box::new(storage), options)
+    }
+
+    /// Opens a snapshot that lies in `storage`; the path in `options` is not looked at.
+    pub fn from_storage(storage: Box<dyn Storage>, options: &OpenOptions<'_>) -> Result<Snapshot> {
+        let control = Control::new(options.cancel, None);
+        let ends = Ends::read(&*storage, &control)?;
+        let Ends { header, footer, root } = ends;
+        if let Some(expected) = options.expect_root.filter(|expected| *expected != footer.root) {
+            return Err(Error::corrupt(
+                storage.operand(),
+                format!("its root is {}, expected was {}", hex(&footer.root), hex(&expected)),
+            ));
+        }
+        let cache_size = match options.cache_size {
+            0 => CACHE_DEFAULT,
+            size => size,
+        };
+        let pages = (cache_size / 4).min(PAGES_MAX);
+        let blocks = usize::try_from(cache_size - pages).unwrap_or(usize::MAX);
+        let block_len = root.block_size.max(root.cdc[2]) as usize;
+        Ok(Snapshot {
+            storage,
+            header,
+            hash: footer.root,
+            root,
+            body_end: footer.root_offset,
+            pinned: options.expect_root.is_some(),
+            pages: Cache::new(pages.max(PAGES_MIN) as usize, PAGE_WEIGHT),
+            blocks: Cache::new(blocks, block_len),
+            pool: Pool::default(),
+            dictionary: OnceLock::new(),
+        })
+    }
+}
+
+impl Ends {
+    /// Reads and checks both ends of a file.
+    pub fn read(storage: &dyn Storage, control: &Control<'_>) -> Result<Ends> {
+        let operand = storage.operand();
+        let corrupt = |why: Why| Error::corrupt(operand, why);
+        let size = storage.size();
+        let mut head = try_zeroed(size.min(PAGE_4K as u64) as usize, "a header")?;
+        storage.read_at(0, &mut head)?;
+        let header = Header::decode(&head, operand)?;
+        control.check()?;
+
+        // The root page ends where the footer begins: one read has both.
+        let body = size.saturating_sub(PAGE_4K as u64);
+        let tail_len = body.min((ROOT_MAX + PAGE_4K) as u64);
+        if tail_len < PAGE_4K as u64 {
+            return Err(corrupt("no footer at its end: the file was cut".into()));
+        }
+        let mut tail = try_zeroed(tail_len as usize, "a root page")?;
+        storage.read_at(size - tail_len, &mut tail)?;
+        control.check()?;
+        let (before, last) = tail.split_at(tail.len() - PAGE_4K);
+        let footer = Footer::decode(last, size).map_err(corrupt)?;
+        let stored_root = before
+            .len()
+            .checked_sub(footer.root_len as usize)
+            .and_then(|at| before.get(at..))
+            .ok_or_else(|| corrupt("the root page does not lie in front of the footer".into()))?;
+        let hash = root_hash(&header, stored_root);
+        if hash != footer.root {
+            return Err(corrupt(
+                format!("the root page's hash is {}, not {}", hex(&hash), hex(&footer.root)).into(),
+            ));
+        }
+        let root = RootPage::decode(stored_root).map_err(corrupt)?;
+        Ok(Ends { header, footer, root })
+    }
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Counted, Draft, Folder, open_bytes};
+    use super::*;
+
+    fn good() -> Vec<u8> {
+        Draft::sample().seal()
+    }
+
+    #[test]
+    fn two_reads_and_few_bytes_whatever_the_size() {
+        for blocks in [0, 1, 400] {
+            let bytes = Draft::of_blocks(blocks, 4096).seal();
+            let (storage, counts) = Counted::new(bytes);
+            let snapshot = open_storage(Box::new(storage), None).unwrap();
+            assert_eq!(snapshot.info().blocks, blocks as u64);
+            let (reads, read) = counts.get();
+            assert!(reads <= 4 && read <= 64 << 10, "{blocks} blocks: {reads} reads, {read} bytes");
+        }
+    }
+
+    fn open_storage(storage: Box<dyn Storage>, root: Option<Hash>) -> Result<Snapshot> {
+        let options =
+            OpenOptions { path: Path::new(""), cache_size: 0, expect_root: root, cancel: None };
+        Snapshot::from_storage(storage, &options)
+    }
+
+    #[test]
+    fn every_cut_and_every_longer_file_is_refused() {
+        let good = good();
+        open_bytes(good.clone()).unwrap();
+        for len in (0..9000.min(good.len())).chain((9000..good.len()).step_by(97)) {
+            let error = open_bytes(good[..len].to_vec()).err().unwrap();
+            match len {
+                0..8 => assert!(matches!(error, Error::NotSnapshot { .. }), "{len}: {error}"),
+                _ => assert!(matches!(error, Error::Corrupt { .. }), "{len}: {error}"),
+            }
+        }
+        for more in [1, 4095, 4096, 50_000] {
+            let mut long = good.clone();
+            long.resize(good.len() + more, 0);
+            assert!(matches!(open_bytes(long), Err(Error::Corrupt { .. })), "{more} more");
+        }
+        let mut twice = good.clone();
+        twice.extend_from_slice(&good);
+        assert!(matches!(open_bytes(twice), Err(Error::Corrupt { .. })));
+    }
+
+    #[test]
+    fn every_changed_byte_of_header_root_page_and_footer_is_refused() {
+        let good = good();
+        let footer = Footer::decode(&good[good.len() - PAGE_4K..], good.len() as u64).unwrap();
+        let root_at = footer.root_offset as usize;
+        for at in (0..PAGE_4K).chain(root_at..good.len()) {
+            let mut bad = good.clone();
+            bad[at] ^= 0x20;
+            assert!(open_bytes(bad).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn the_expected_root_is_held_against_the_file() {
+        let bytes = good();
+        let root = open_bytes(bytes.clone()).unwrap().info().root;
+        let open = |root| open_storage(Box::new(Counted::new(bytes.clone()).0), Some(root));
+        assert!(open(root).unwrap().pinned);
+        let mut other = root;
+        other[31] ^= 1;
+        let error = open(other).err().unwrap();
+        assert!(matches!(error, Error::Corrupt { .. }));
+        let text = error.to_string();
+        assert!(text.contains(&hex(&root)) && text.contains(&hex(&other)), "{text}");
+    }
+
+    #[test]
+    fn the_order_of_checks_is_magic_version_features_checksums() {
+        let mut bytes = good();
+        bytes[100] = 1;
+        assert!(matches!(open_bytes(bytes.clone()), Err(Error::Corrupt { .. })));
+        bytes[16] = 0x80;
+        assert!(matches!(open_bytes(bytes.clone()), Err(Error::Unsupported(_))));
+        bytes[8] = 9;
+        let text = open_bytes(bytes.clone()).err().unwrap().to_string();
+        assert!(text.contains("version 9"), "{text}");
+        bytes[3] = 0;
+        assert!(matches!(open_bytes(bytes), Err(Error::NotSnapshot { .. })));
+    }
+
+    #[test]
+    fn from_a_file_and_cancelled() {
+        let folder = Folder::new("open");
+        let path = folder.path("a");
+        std::fs::write(&path, good()).unwrap();
+        let cancel = Cancel::default();
+        let options =
+            OpenOptions { path: &path, cache_size: 1, expect_root: None, cancel: Some(&cancel) };
+        let snapshot = Snapshot::open(&options).unwrap();
+        assert_eq!(snapshot.find("disk").unwrap(), 0);
+        let error = snapshot.find("tape").unwrap_err();
+        assert!(matches!(&error, Error::NoStream(text) if text.contains("'disk'")), "{error}");
+        cancel.trigger();
+        assert!(matches!(Snapshot::open(&options), Err(Error::Cancelled(_))));
+    }
+}

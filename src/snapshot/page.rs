@@ -1,0 +1,244 @@
+//! Index pages as they are held in memory: checked, with the sums that a binary search needs.
+
+use crate::format::{
+    BlockEntry, BlockPage, Decoded, ExtentEntry, ExtentPage, NodePage, PAGE_4K, PageKey, Pointer,
+    RootPage, Target, TreeKind, UnitHash, UnitPage,
+};
+
+/// A page and where it came from.
+pub(super) struct Loaded {
+    pub pointer: Pointer,
+    pub kind: TreeKind,
+    pub level: u32,
+    pub page: Page,
+}
+
+pub(super) enum Page {
+    Node(NodePage),
+    Extents(ExtentLeaf),
+    Blocks(BlockLeaf),
+    Units(UnitLeaf),
+}
+
+/// Consecutive runs of one stream.
+pub(super) struct ExtentLeaf {
+    pub key: PageKey,
+    /// Where each run begins in the stream, and at last where the page ends.
+    starts: Vec<u64>,
+    entries: Vec<ExtentEntry>,
+}
+
+/// A run of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub at: u64,
+    pub len: u64,
+    pub target: Target,
+}
+
+/// Blocks that follow each other in data space and in the file.
+pub(super) struct BlockLeaf {
+    pub at: u64,
+    pub end: u64,
+    pub file_at: u64,
+    pub file_end: u64,
+    pub blocks: Vec<Block>,
+}
+
+/// A block and its two places.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block {
+    /// First byte in data space.
+    pub at: u64,
+    /// First byte in the file.
+    pub file_at: u64,
+    pub entry: BlockEntry,
+}
+
+/// Units that follow each other in data space.
+pub(super) struct UnitLeaf {
+    pub at: u64,
+    /// Where each unit ends in data space; empty when all are 4 KiB.
+    ends: Vec<u64>,
+    pub hashes: Vec<UnitHash>,
+}
+
+/// What a page is held against: the bounds that the root page and the footer set.
+pub(super) struct Bounds<'a> {
+    pub root: &'a RootPage,
+    /// Where blocks and pages end in the file, which is where the root page begins.
+    pub file_end: u64,
+}
+
+impl Bounds<'_> {
+    /// Checks that a page or dictionary lies in the file's body.
+    pub fn check(&self, pointer: &Pointer) -> Decoded<()> {
+        match pointer.offset.checked_add(pointer.stored_len.into()) {
+            Some(end) if pointer.offset >= PAGE_4K as u64 && end <= self.file_end => Ok(()),
+            _ => Err("it lies outside the file's body".into()),
+        }
+    }
+}
+
+impl Page {
+    /// Decodes a page, and checks all that can be checked without its neighbours.
+    pub fn decode(kind: TreeKind, level: u32, bytes: &[u8], bounds: &Bounds<'_>) -> Decoded<Self> {
+        Ok(match kind {
+            _ if level > 0 => Page::Node(kind.decode_node(bytes, level)?),
+            TreeKind::Extents => {
+                Page::Extents(ExtentLeaf::new(ExtentPage::decode(bytes)?, bounds)?)
+            }
+            TreeKind::Blocks => Page::Blocks(BlockLeaf::new(BlockPage::decode(bytes)?, bounds)?),
+            TreeKind::Units => {
+                Page::Units(UnitLeaf::new(UnitPage::decode(bytes, bounds.root.is_cdc())?))
+            }
+        })
+    }
+
+    pub fn first(&self) -> PageKey {
+        let in_data_space = |at| PageKey { stream: 0, at };
+        match self {
+            // A decoded node has children.
+            Page::Node(node) => node.children.first().map_or(PageKey::default(), |c| c.key),
+            Page::Extents(leaf) => leaf.key,
+            Page::Blocks(leaf) => in_data_space(leaf.at),
+            Page::Units(leaf) => in_data_space(leaf.at),
+        }
+    }
+
+    /// Bytes of memory.
+    pub fn weight(&self) -> usize {
+        let heap = match self {
+            Page::Node(node) => size_of_val(&node.children[..]),
+            Page::Extents(leaf) => size_of_val(&leaf.starts[..]) + size_of_val(&leaf.entries[..]),
+            Page::Blocks(leaf) => size_of_val(&leaf.blocks[..]),
+            Page::Units(leaf) => size_of_val(&leaf.ends[..]) + size_of_val(&leaf.hashes[..]),
+        };
+        size_of::<Loaded>() + heap
+    }
+}
+
+impl ExtentLeaf {
+    fn new(page: ExtentPage, bounds: &Bounds<'_>) -> Decoded<Self> {
+        let mut at = page.key.at;
+        let mut starts = Vec::with_capacity(page.entries.len() + 1);
+        for entry in &page.entries {
+            starts.push(at);
+            at = at.saturating_add(entry.len);
+            match entry.target {
+                Target::Zero => {}
+                Target::Data(from) => {
+                    if from.checked_add(entry.len).is_none_or(|end| end > bounds.root.data_size) {
+                        return Err("an extent refers to data beyond the last block".into());
+                    }
+                }
+                Target::Parent { .. } => {
+                    return Err("an extent refers to a parent, but the snapshot has none".into());
+                }
+            }
+        }
+        starts.push(at);
+        Ok(ExtentLeaf { key: page.key, starts, entries: page.entries })
+    }
+
+    /// Where the page ends in its stream.
+    pub fn end(&self) -> u64 {
+        self.starts.last().copied().unwrap_or(self.key.at)
+    }
+
+    /// The runs from that offset on, the first one cut to begin there.
+    pub fn runs(&self, from: u64) -> impl Iterator<Item = Run> {
+        let index = self.starts.partition_point(|start| *start <= from).saturating_sub(1);
+        let entries = self.entries.get(index..).unwrap_or_default();
+        let starts = self.starts.get(index..).unwrap_or_default();
+        starts.iter().zip(entries).map(move |(&start, entry)| {
+            let skip = from.saturating_sub(start).min(entry.len);
+            let target = match entry.target {
+                Target::Data(at) => Target::Data(at + skip),
+                other => other,
+            };
+            Run { at: start + skip, len: entry.len - skip, target }
+        })
+    }
+}
+
+impl BlockLeaf {
+    fn new(page: BlockPage, bounds: &Bounds<'_>) -> Decoded<Self> {
+        let (mut at, mut file_at) = (page.at, page.base);
+        let mut blocks = Vec::with_capacity(page.entries.len());
+        for entry in page.entries {
+            blocks.push(Block { at, file_at, entry });
+            at = at.saturating_add(entry.decoded_len.into());
+            file_at = file_at.saturating_add(entry.stored_len.into());
+        }
+        if page.base < PAGE_4K as u64 || file_at > bounds.file_end {
+            return Err("a block lies outside the file's body".into());
+        }
+        Ok(BlockLeaf { at: page.at, end: at, file_at: page.base, file_end: file_at, blocks })
+    }
+
+    /// Index of the block that holds that byte of data space.
+    pub fn index(&self, at: u64) -> usize {
+        self.blocks.partition_point(|block| block.at <= at).saturating_sub(1)
+    }
+
+    /// The blocks from the one that holds that byte of data space on.
+    pub fn from(&self, at: u64) -> &[Block] {
+        self.blocks.get(self.index(at)..).unwrap_or_default()
+    }
+}
+
+impl Block {
+    pub fn len(&self) -> usize {
+        self.entry.decoded_len as usize
+    }
+
+    pub fn stored_len(&self) -> usize {
+        self.entry.stored_len as usize
+    }
+
+    /// Where it ends in data space.
+    pub fn end(&self) -> u64 {
+        self.at + u64::from(self.entry.decoded_len)
+    }
+}
+
+impl UnitLeaf {
+    fn new(page: UnitPage) -> Self {
+        let ends = page
+            .lens
+            .iter()
+            .scan(page.at, |at, len| {
+                *at += u64::from(*len);
+                Some(*at)
+            })
+            .collect();
+        UnitLeaf { at: page.at, ends, hashes: page.hashes }
+    }
+
+    /// Where the page ends in data space.
+    pub fn end(&self) -> u64 {
+        self.unit_end(self.hashes.len().saturating_sub(1))
+    }
+
+    fn unit_end(&self, index: usize) -> u64 {
+        let fixed = || self.at + (index as u64 + 1) * PAGE_4K as u64;
+        self.ends.get(index).copied().unwrap_or_else(fixed)
+    }
+
+    /// The units from the one that begins at that byte of data space on, each with its end; or
+    /// nothing when none begins there.
+    pub fn from(&self, at: u64) -> impl Iterator<Item = (u64, &UnitHash)> {
+        let first = match self.ends.is_empty() {
+            true => (at - self.at).div_ceil(PAGE_4K as u64) as usize,
+            false => self.ends.partition_point(|end| *end <= at),
+        };
+        let start = if first == 0 { self.at } else { self.unit_end(first - 1) };
+        let units = if start == at { self.hashes.get(first..) } else { None };
+        units
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+            .map(move |(i, hash)| (self.unit_end(first + i), hash))
+    }
+}

@@ -1,0 +1,126 @@
+//! Where the bytes of a snapshot are: positioned reads of something that has a length.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom};
+use rustix::io::retry_on_intr;
+
+use crate::error::{Error, Result};
+use crate::source::{Identity, identity};
+
+/// Bytes that can be read at any offset, from many threads at once.
+pub trait Storage: Send + Sync {
+    /// What to call it in error texts.
+    fn operand(&self) -> &str;
+
+    /// Length in bytes; does not change.
+    fn size(&self) -> u64;
+
+    /// Fills all of `buf` from `offset`, or fails; `buf` may then hold anything.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
+
+    /// What file it is, if it is one.
+    fn identity(&self) -> Option<Identity> {
+        None
+    }
+}
+
+/// A regular file or block device. Never mapped: a file that shrinks under a mapping would kill
+/// the host process.
+pub(super) struct FileStorage {
+    operand: String,
+    file: File,
+    size: u64,
+    identity: Identity,
+}
+
+impl FileStorage {
+    pub fn open(path: &Path) -> Result<Self> {
+        let operand = path.display().to_string();
+        let fail = |what| {
+            let operand = &operand;
+            move |e| Error::io(operand, (what, e))
+        };
+        // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
+            .map_err(fail("cannot open"))?;
+        let stat = fs::fstat(&file).map_err(fail("cannot look at it"))?;
+        let size = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => stat.st_size as u64,
+            // stat tells nothing of a device's size.
+            FileType::BlockDevice => {
+                fs::seek(&file, SeekFrom::End(0)).map_err(fail("cannot size"))?
+            }
+            _ => return Err(Error::io(&operand, "is neither a regular file nor a block device")),
+        };
+        fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
+        Ok(FileStorage { identity: identity(&stat), operand, file: file.into(), size })
+    }
+}
+
+impl Storage for FileStorage {
+    fn operand(&self) -> &str {
+        &self.operand
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(buf, offset).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => Error::corrupt(
+                &self.operand,
+                format!("cut while open: it ends before byte {}", offset + buf.len() as u64),
+            ),
+            _ => Error::io(&self.operand, ("cannot read", e)),
+        })
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        Some(self.identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Folder;
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_a_snapshot_is_told_and_never_waited_for() {
+        let folder = Folder::new("storage");
+        let fifo = folder.path("fifo");
+        fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        for (path, errno) in [
+            (fifo, 0),
+            (folder.path("."), 0),
+            ("/dev/null".into(), 0),
+            (folder.path("absent"), libc::ENOENT),
+            (folder.path("fifo/below"), libc::ENOTDIR),
+        ] {
+            let error = FileStorage::open(&path).err().unwrap();
+            assert!(matches!(error, Error::Io { .. }), "{error}");
+            assert_eq!(error.errno(), errno, "{error}");
+            assert!(error.to_string().contains(&path.display().to_string()));
+        }
+    }
+
+    #[test]
+    fn a_file_cut_while_open_is_damage() {
+        let folder = Folder::new("cut");
+        let path = folder.path("a");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let storage = FileStorage::open(&path).unwrap();
+        assert_eq!(storage.size(), 100);
+        let mut buf = [0; 60];
+        storage.read_at(40, &mut buf).unwrap();
+        assert_eq!(buf, [7; 60]);
+        std::fs::write(&path, [7; 50]).unwrap();
+        assert!(matches!(storage.read_at(40, &mut buf), Err(Error::Corrupt { .. })));
+    }
+}

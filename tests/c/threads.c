@@ -1,0 +1,195 @@
+/* One snapshot, many threads: random reads against the source while others
+ * verify, extract, walk extents and fail; with a roomy cache and with one that
+ * holds next to nothing. */
+#include "fixture.h"
+
+#include <pthread.h>
+
+#define READERS 4
+
+static unsigned char *disk;
+static size_t disk_len;
+static unsigned char *memory;
+static size_t memory_len;
+static long rounds;
+
+struct job {
+    const hexz_snapshot *snapshot;
+    unsigned number;
+};
+
+static void *read_at_random(void *argument)
+{
+    const struct job *job = argument;
+    uint64_t state = 1000 + job->number;
+    const size_t most = 200000;
+    unsigned char *buf = bytes_new(most);
+    long i;
+    for (i = 0; i < rounds; i++) {
+        uint32_t stream = random_next(&state) & 1;
+        const unsigned char *want = stream ? memory : disk;
+        size_t len = stream ? memory_len : disk_len;
+        size_t at = random_next(&state) % len;
+        /* Mostly pages, as a machine reads; now and then a long run. */
+        size_t n = random_next(&state) % 16 == 0 ? random_next(&state) % most : 4096;
+        if (n > len - at)
+            n = len - at;
+        CHECK_OK(hexz_snapshot_read(job->snapshot, stream, at, buf, n));
+        CHECK_BYTES(buf, want + at, n);
+    }
+    free(buf);
+    return NULL;
+}
+
+static void *fail_at_random(void *argument)
+{
+    const struct job *job = argument;
+    char buf[16], name[32];
+    uint32_t index;
+    long i;
+    for (i = 0; i < rounds; i++) {
+        CHECK_STATUS(hexz_snapshot_read(job->snapshot, 0, disk_len, buf, 1), HEXZ_ERR_OUT_OF_RANGE);
+        (void)snprintf(name, sizeof(name), "stream-%ld.", i);
+        CHECK_STATUS(hexz_snapshot_find(job->snapshot, name, &index), HEXZ_ERR_NO_STREAM);
+        CHECK(strstr(hexz_last_error(), name) != NULL);
+    }
+    return NULL;
+}
+
+static void *walk_extents(void *argument)
+{
+    const struct job *job = argument;
+    hexz_extent extent = HEXZ_INIT(hexz_extent);
+    hexz_info info = HEXZ_INIT(hexz_info);
+    long i;
+    for (i = 0; i < rounds / 50 + 1; i++) {
+        uint64_t at = 0;
+        while (at < disk_len && CHECK_OK(hexz_snapshot_extent(job->snapshot, 0, at, &extent)) &&
+               CHECK(extent.len > 0))
+            at += extent.len;
+        CHECK_EQ(at, disk_len);
+        CHECK_OK(hexz_snapshot_info(job->snapshot, &info));
+        CHECK_EQ(info.logical_size, disk_len + memory_len);
+    }
+    return NULL;
+}
+
+static void *verify(void *argument)
+{
+    const struct job *job = argument;
+    hexz_verify_opts opts = HEXZ_INIT(hexz_verify_opts);
+    long i;
+    opts.threads = 2;
+    for (i = 0; i < 3; i++)
+        CHECK_OK(hexz_snapshot_verify(job->snapshot, &opts));
+    return NULL;
+}
+
+static void *extract(void *argument)
+{
+    const struct job *job = argument;
+    hexz_extract_opts opts = HEXZ_INIT(hexz_extract_opts);
+    char name[32];
+    (void)snprintf(name, sizeof(name), "back-%u.raw", job->number);
+    opts.output = in_folder(name);
+    opts.threads = 2;
+    opts.stream = 1;
+    opts.flags = HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC;
+    CHECK_OK(hexz_snapshot_extract(job->snapshot, &opts));
+    CHECK(file_holds(opts.output, memory, memory_len));
+    return NULL;
+}
+
+static void all_at_once(uint64_t cache_size, const uint8_t *expect_root)
+{
+    static void *(*const tasks[])(void *) = {verify, extract, extract, walk_extents, fail_at_random};
+    enum { TASKS = sizeof(tasks) / sizeof(tasks[0]) };
+    pthread_t threads[READERS + TASKS];
+    struct job jobs[READERS + TASKS];
+    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+    hexz_snapshot *snapshot = NULL;
+    unsigned i;
+
+    opts.path = in_folder("snap.hxz");
+    opts.cache_size = cache_size;
+    opts.expect_root = expect_root;
+    if (!CHECK_OK(hexz_snapshot_open(&opts, &snapshot)))
+        return;
+    for (i = 0; i < READERS + TASKS; i++) {
+        jobs[i].snapshot = snapshot;
+        jobs[i].number = i;
+        if (pthread_create(&threads[i], NULL, i < READERS ? read_at_random : tasks[i - READERS], &jobs[i]) != 0)
+            fixture_fail("pthread_create", "a thread");
+    }
+    for (i = 0; i < READERS + TASKS; i++)
+        (void)pthread_join(threads[i], NULL);
+    hexz_snapshot_close(snapshot);
+}
+
+/* Builds beside each other know nothing of each other. */
+static void *build_alone(void *argument)
+{
+    const struct job *job = argument;
+    hexz_build_opts opts;
+    hexz_snapshot *snapshot;
+    unsigned char *back = bytes_new(disk_len);
+    char name[32];
+    (void)snprintf(name, sizeof(name), "alone-%u.hxz", job->number);
+    opts = build_of(in_folder("disk.raw"), in_folder(name));
+    opts.profile = hexz_profile_name(job->number);
+    opts.threads = 2;
+    CHECK_OK(hexz_build(&opts));
+    if (CHECK_OK(open_path(in_folder(name), &snapshot))) {
+        CHECK_OK(hexz_snapshot_read(snapshot, 0, 0, back, disk_len));
+        CHECK_BYTES(back, disk, disk_len);
+        hexz_snapshot_close(snapshot);
+    }
+    free(back);
+    return NULL;
+}
+
+static void builds_side_by_side(void)
+{
+    pthread_t threads[4];
+    struct job jobs[4];
+    unsigned i;
+    for (i = 0; i < 4; i++) {
+        jobs[i].snapshot = NULL;
+        jobs[i].number = i;
+        if (pthread_create(&threads[i], NULL, build_alone, &jobs[i]) != 0)
+            fixture_fail("pthread_create", "a thread");
+    }
+    for (i = 0; i < 4; i++)
+        (void)pthread_join(threads[i], NULL);
+}
+
+int main(void)
+{
+    hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("snap.hxz"));
+    hexz_build_report report = HEXZ_INIT(hexz_build_report);
+    int small = fixture_small();
+
+    rounds = small ? 40 : 2000;
+    disk_len = (size_t)(small ? 1 : 8) << 20;
+    memory_len = disk_len / 2 + 777;
+    disk = bytes_new(disk_len);
+    memory = bytes_new(memory_len);
+    fill_text(disk, disk_len / 3, 101);
+    fill_random(disk + disk_len / 2, disk_len / 4, 102);
+    memcpy(memory, disk + 4096 * 5, disk_len / 4);
+    fill_random(memory + disk_len / 4 + 5000, disk_len / 8, 103);
+    put_sparse(in_folder("disk.raw"), disk, disk_len);
+    put_file(in_folder("mem.raw"), memory, memory_len);
+    opts.memory = in_folder("mem.raw");
+    opts.profile = "embedded";
+    opts.report = &report;
+    CHECK_OK(hexz_build(&opts));
+
+    all_at_once(0, NULL);
+    all_at_once(1, NULL);
+    all_at_once((uint64_t)64 << 10, report.root);
+    builds_side_by_side();
+    free(disk);
+    free(memory);
+    return check_done();
+}

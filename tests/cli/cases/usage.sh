@@ -1,0 +1,43 @@
+# The command line: help, versions, and what is refused before any file is touched.
+expect "no command" 2 'usage: hexz' hexz
+expect "help" 0 '' hexz --help
+check "help tells the exit statuses" grep -q 'exit status' "$T/stdout"
+expect "version" 0 '' hexz --version
+check "version has a number" grep -qE '^hexz [0-9]+\.[0-9]+\.[0-9]+ \(libhexz [0-9.]+\)$' "$T/stdout"
+for command in build info verify extract cat extents profiles; do
+    expect "$command --help" 0 '' hexz "$command" --help
+    check "$command --help tells its usage" grep -q "^usage: hexz $command" "$T/stdout"
+    expect "$command: an unknown option" 2 "unknown" hexz "$command" --no-such-option
+    expect "$command: too many operands" 2 "was given 3" hexz "$command" a b c
+    expect "$command: an unknown letter" 2 "'-Z'" hexz "$command" -Z
+done
+expect "an unknown command" 2 "'frobnicate'" hexz frobnicate
+expect "an unknown option" 2 "'--frobnicate'" hexz --frobnicate
+expect "an operand is missing" 2 "SOURCE OUTPUT" hexz build "$T/disk"
+expect "a value is missing" 2 "needs a value" hexz build "$T/disk" x --profile
+expect "a value too many" 2 "takes no value" hexz build "$T/disk" x --cdc=yes
+
+for size in '' ' 1K' 1KB 1.5M 0x10 -1 +1 K 1E 16777216T 18446744073709551616 '1 K' 1K1; do
+    expect "memory limit '$size'" 2 "'$size' is not a size" \
+        hexz build "$T/disk" x --memory-limit "$size"
+done
+for size in 4G 4294967296 1T; do
+    expect "block size '$size'" 2 "'$size' is not less than 4G" \
+        hexz build "$T/disk" x --block-size "$size"
+done
+for count in '' 1K -1 4294967296 two; do
+    expect "threads '$count'" 2 "'$count' is not a count" hexz verify x --threads "$count"
+done
+for level in '' - 3x 2147483648 -2147483648 --3; do
+    expect "level '$level'" 2 "'$level' is not a whole number" \
+        hexz build "$T/disk" x --level "$level"
+done
+expect "an unknown compression" 2 "'gzip'" hexz build "$T/disk" x --compression gzip
+expect "an unknown format" 2 "'vmdk'" hexz build "$T/disk" x --format vmdk
+expect "chunk sizes without cdc" 2 "without --cdc" hexz build "$T/disk" x --cdc-avg 32K
+holds_only .
+
+expect "an option behind the operands" 0 '' hexz build "$T/one" x --quiet
+mkdir -- -dash
+expect "a name with a dash" 0 '' hexz build --quiet -- "$T/one" -dash/x
+check "it was made" hexz verify -- -dash/x

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Reads plain hexz snapshots without the library.
+
+    hexz_decode.py info FILE                     what the file says of itself
+    hexz_decode.py cat FILE STREAM [-o OUTPUT]   the bytes of a stream
+    hexz_decode.py verify FILE                   everything that docs/FORMAT.md demands
+
+Status 0: done; 1: the file is damaged, or not one that this reader knows; 2: usage.
+"""
+
+import argparse
+import mmap
+import os
+import sys
+
+from snapshot import COMPRESSIONS, STREAM_KINDS, TREE_NAMES, Damaged, Snapshot, Unsupported
+from verify import verify
+
+ZEROS = bytes(1 << 20)
+
+
+def load(path):
+    """The snapshot in a file, which stays mapped and is not read as a whole."""
+    with open(path, "rb") as file:
+        # Nothing cannot be mapped.
+        empty = os.fstat(file.fileno()).st_size == 0
+        return Snapshot(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def info(options):
+    snapshot = load(options.file)
+    rows = [
+        ("root hash", snapshot.root_hash.hex()),
+        ("compression", f"{COMPRESSIONS[snapshot.compression]}, level {snapshot.level}"),
+        ("block size", snapshot.block_size),
+        ("chunks", "least {}, average {}, most {}".format(*snapshot.chunk_sizes) if snapshot.chunked else "none"),
+        ("data space", snapshot.data_space),
+        ("blocks", f"{snapshot.block_count}, {snapshot.block_bytes} bytes stored"),
+        ("units", snapshot.unit_count),
+        ("dictionary", snapshot.dictionary_pointer.decoded if snapshot.dictionary_pointer else "none"),
+    ]
+    rows += [(f"tree of {TREE_NAMES[tree]}", f"height {height}") for tree, (height, _) in snapshot.trees.items()]
+    for stream in snapshot.streams:
+        parts = f"{stream.data} data, {stream.zeros} zeros, {stream.stored} stored"
+        rows.append((f"stream {stream.name}", f"{STREAM_KINDS[stream.kind]}, {stream.size} bytes: {parts}"))
+    for name, value in rows:
+        print(f"{name:<17} {value}")
+
+
+def cat(options):
+    snapshot = load(options.file)
+    number = snapshot.stream_number(options.stream)
+    if options.output is None:
+        for piece in snapshot.read(number):
+            if isinstance(piece, int):
+                for done in range(0, piece, len(ZEROS)):
+                    sys.stdout.buffer.write(ZEROS[: piece - done])
+            else:
+                sys.stdout.buffer.write(piece)
+        return
+    with open(options.output, "wb") as output:
+        for piece in snapshot.read(number):
+            if isinstance(piece, int):
+                output.seek(piece, os.SEEK_CUR)
+            else:
+                output.write(piece)
+        output.truncate(snapshot.streams[number].size)
+
+
+def check(options):
+    counts = verify(load(options.file))
+    print("sound: " + ", ".join(f"{count} {name}" for name, count in counts._asdict().items()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Reads plain hexz snapshots without the library.")
+    commands = parser.add_subparsers(required=True, metavar="info|cat|verify")
+    for name, run, explained in (
+        ("info", info, "what the file says of itself"),
+        ("cat", cat, "the bytes of a stream"),
+        ("verify", check, "everything that docs/FORMAT.md demands"),
+    ):
+        command = commands.add_parser(name, help=explained)
+        command.set_defaults(run=run)
+        command.add_argument("file", metavar="FILE")
+        if run is cat:
+            command.add_argument("stream", metavar="STREAM")
+            command.add_argument("-o", dest="output", metavar="OUTPUT", help="instead of standard output")
+    options = parser.parse_args()
+    try:
+        options.run(options)
+    except (Damaged, Unsupported) as error:
+        sys.exit(f"{options.file}: {error}")
+    except KeyError as error:
+        sys.exit(f"{options.file}: {error.args[0]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,482 @@
+"""Reads plain hexz snapshots; written from docs/FORMAT.md alone, as is all of this folder.
+
+It is here to show that the page is exact, and to find what the library and its tests
+have wrong in the same way. It favours plain checks over speed.
+"""
+
+import bisect
+import functools
+import struct
+from typing import NamedTuple
+
+import google_crc32c
+import lz4.block
+import zstandard
+from blake3 import blake3
+
+HEADER = FOOTER = PAGE = 4096
+HEADER_MAGIC = bytes.fromhex("8948585A0D0A1A0A")
+FOOTER_MAGIC = bytes.fromhex("894858450D0A1A0A")
+VERSION = 1
+ROOT_CONTEXT = "hexz 2026-11-22 snapshot root v1"
+
+MAX_INDEX_PAGE = 16384
+MAX_ROOT_PAGE = 32768
+MAX_BLOCK = 1 << 24
+MAX_DICTIONARY = 114688
+MAX_STREAMS = 256
+MAX_HEIGHT = 8
+MAX_DATA_SPACE = 1 << 47
+MAX_STREAM = (1 << 63) - 4096
+
+TREES = EXTENTS, BLOCKS, UNITS = 1, 2, 3
+TREE_NAMES = {EXTENTS: "extents", BLOCKS: "blocks", UNITS: "units"}
+STREAM_KINDS = {1: "disk", 2: "memory", 3: "blob"}
+COMPRESSIONS = {0: "none", 1: "lz4", 2: "zstd"}
+STORED, LZ4, ZSTD, ZSTD_DICTIONARY = 0, 1, 2, 3
+DATA, ZERO = 1, 2
+NOTHING = bytes(56)
+
+
+class Damaged(Exception):
+    """The file breaks a rule of the format."""
+
+
+class Unsupported(Exception):
+    """The file may be sound, but is of a version or has a feature unknown here."""
+
+
+class Pointer(NamedTuple):
+    offset: int
+    stored: int
+    decoded: int
+    codec: int
+    hash: bytes
+
+
+class Tree(NamedTuple):
+    height: int
+    top: Pointer | None
+
+
+class Stream(NamedTuple):
+    kind: int
+    name: str
+    size: int
+    data: int
+    zeros: int
+    stored: int
+
+
+class Page(NamedTuple):
+    """An index page, its head read and checked."""
+
+    tree: int
+    level: int
+    count: int
+    key: tuple[int, int]
+    first_block: int
+    content: bytes
+    pointer: Pointer
+
+
+class Extent(NamedTuple):
+    start: int
+    length: int
+    data: int
+    kind: int
+
+
+class Block(NamedTuple):
+    start: int
+    length: int
+    offset: int
+    stored: int
+    codec: int
+    crc: int
+    hash: bytes
+
+
+class Unit(NamedTuple):
+    start: int
+    length: int
+    hash: bytes
+
+
+def must(holds, what):
+    if not holds:
+        raise Damaged(what)
+
+
+def must_be_zero(content, start, end, what):
+    must(not any(content[start:end]), f"{what}: bytes {start} to {end - 1} are not all zero")
+
+
+def must_match_crc(sealed, what):
+    (crc,) = struct.unpack_from("<I", sealed, 4092)
+    must(google_crc32c.value(sealed[:4092]) == crc, f"{what}: the CRC-32C does not match")
+
+
+def zstd_frame(stored, length, dictionary, what):
+    """The content of the one frame that `stored` must be, exactly `length` bytes of it."""
+    must(stored[:4] == zstandard.FRAME_HEADER, f"{what}: no Zstandard frame")
+    try:
+        # The library allocates what a frame declares, so this comes first.
+        declared = zstandard.get_frame_parameters(stored).content_size
+        must(declared in (length, zstandard.CONTENTSIZE_UNKNOWN), f"{what}: the frame declares {declared} bytes, not {length}")
+        decoder = zstandard.ZstdDecompressor(dict_data=dictionary)
+        content = decoder.decompress(stored, max_output_size=length, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"{what}: {error}") from error
+    must(len(content) == length, f"{what}: decodes to {len(content)} bytes, not {length}")
+    return content
+
+
+def lz4_block(stored, length, what):
+    try:
+        content = lz4.block.decompress(stored, uncompressed_size=length)
+    except lz4.block.LZ4BlockError as error:
+        raise Damaged(f"{what}: {error}") from error
+    must(len(content) == length, f"{what}: decodes to {len(content)} bytes, not {length}")
+    return content
+
+
+def must_be_lengths(stored, decoded, codec, what):
+    """The rule for a stored and a decoded length that pointers and blocks share."""
+    must(stored >= 1, f"{what}: the stored length is 0")
+    if codec == STORED:
+        must(stored == decoded, f"{what}: stored as it is, with lengths {stored} and {decoded}")
+    else:
+        must(stored < decoded, f"{what}: compressed from {decoded} to {stored} bytes")
+
+
+class Snapshot:
+    """A snapshot, from a bytes-like object that holds the whole file.
+
+    Opening checks header, footer, root hash and root page. Whatever else is read is
+    checked as it is read; `verify` reads all of it and checks what only shows then.
+    """
+
+    def __init__(self, content):
+        self.content = content
+        self._read_header()
+        root_page = self._read_footer()
+        self._read_root_page(root_page)
+        self._dictionary = None
+        self._numbered_block = functools.lru_cache(maxsize=16)(lambda number: self.block_content(self._block_table[number]))
+
+    # --- header, footer, root page ----------------------------------------------------
+
+    def _read_header(self):
+        header = self.content[:HEADER]
+        must(header[:8] == HEADER_MAGIC, "header: the magic is not that of a hexz snapshot")
+        must(len(self.content) >= HEADER + FOOTER, "the file is shorter than header and footer")
+        version, length, self.incompat, self.compat = struct.unpack_from("<IIQQ", header, 8)
+        if version != VERSION:
+            raise Unsupported(f"header: version {version}; this reader knows version {VERSION}")
+        entries = [header[at : at + 64] for at in range(128, 3968, 64)]
+        if self.incompat:
+            # The checksum comes later, so these names may be anything.
+            names = {e[1]: e[2:].rstrip(b"\0").decode("ascii", "backslashreplace") for e in entries if e[0] == 1}
+            lacking = [f"{bit} ({names.get(bit, 'unnamed')})" for bit in range(64) if self.incompat >> bit & 1]
+            raise Unsupported(f"header: this reader lacks the features of incompat bits {', '.join(lacking)}")
+        must_match_crc(header, "header")
+        must(length == HEADER, f"header: its length is given as {length}")
+        self.file_id = header[32:48]
+        must(not any(self.file_id), "header: a plain file has a file id")
+        must_be_zero(header, 48, 128, "header")
+        must_be_zero(header, 3968, 4092, "header")
+        for number, entry in enumerate(entries):
+            self._check_feature_name(entry, f"header: name {number}")
+
+    def _check_feature_name(self, entry, what):
+        kind, bit, name = entry[0], entry[1], entry[2:]
+        if kind == 0:
+            must_be_zero(entry, 0, 64, f"{what}, unused")
+            return
+        must(kind in (1, 2), f"{what}: of kind {kind}")
+        must(bit < 64, f"{what}: of bit {bit}")
+        bits = self.incompat if kind == 1 else self.compat
+        must(bits >> bit & 1, f"{what}: of bit {bit}, which is not set")
+        text = name.rstrip(b"\0")
+        must(text.isascii() and 0 not in text, f"{what}: not ASCII, padded with zeros")
+
+    def _read_footer(self):
+        start = len(self.content) - FOOTER
+        footer = self.content[start:]
+        must(footer[:8] == FOOTER_MAGIC, "footer: wrong magic; the file may have been cut")
+        version, length, file_length, self.root_offset = struct.unpack_from("<IIQQ", footer, 8)
+        if version != VERSION:
+            raise Unsupported(f"footer: version {version}; this reader knows version {VERSION}")
+        must_match_crc(footer, "footer")
+        must_be_zero(footer, 64, 4092, "footer")
+        must(file_length == len(self.content), f"footer: a file of {file_length} bytes, but there are {len(self.content)}")
+        must(360 <= length <= MAX_ROOT_PAGE, f"footer: a root page of {length} bytes")
+        must(self.root_offset >= HEADER, "footer: the root page begins in the header")
+        must(self.root_offset + length == start, "footer: the root page does not end where the footer begins")
+        root_page = self.content[self.root_offset : start]
+        hashed = struct.pack("<IQQ", VERSION, self.incompat, self.compat) + self.file_id + root_page
+        self.root_hash = footer[32:64]
+        must(blake3(hashed, derive_key_context=ROOT_CONTEXT).digest() == self.root_hash, "footer: the root hash does not match")
+        return root_page
+
+    def _read_root_page(self, page):
+        what = "root page"
+        tag, self.compression, stream_count, self.level, self.block_size = struct.unpack_from("<BBHiI", page, 0)
+        must(tag == 4, f"{what}: begins with {tag}")
+        must(self.compression in COMPRESSIONS, f"{what}: compression {self.compression}")
+        must(stream_count <= MAX_STREAMS, f"{what}: {stream_count} streams")
+        power_of_two = self.block_size & (self.block_size - 1) == 0
+        must(power_of_two and PAGE <= self.block_size <= MAX_BLOCK, f"{what}: a block size of {self.block_size}")
+        self.chunk_sizes = least, average, most = struct.unpack_from("<III", page, 12)
+        self.chunked = any(self.chunk_sizes)
+        must(not self.chunked or 0 < least < average < most, f"{what}: chunk sizes {self.chunk_sizes}")
+        self.data_space, self.block_count, self.unit_count, self.block_bytes = struct.unpack_from("<QQQQ", page, 24)
+        must(self.data_space <= MAX_DATA_SPACE, f"{what}: a data space of {self.data_space} bytes")
+
+        self.dictionary_pointer = self.pointer(page, 56, MAX_DICTIONARY, f"{what}, dictionary")
+        must_be_zero(page, 112, 168, f"{what}, table of ancestors")
+        self.trees = {tree: self._tree(page, 168 + 64 * (tree - 1), f"{what}, {TREE_NAMES[tree]}") for tree in TREES}
+
+        self.streams, at = [], 360
+        for number in range(stream_count):
+            at = self._read_stream(page, at, f"{what}, stream {number}")
+        must(at == len(page), f"{what}: {len(page) - at} bytes follow the last stream")
+        names = [stream.name for stream in self.streams]
+        must(len(set(names)) == len(names), f"{what}: two streams have one name")
+        for tree, present in ((EXTENTS, any(s.size for s in self.streams)), (BLOCKS, self.data_space), (UNITS, self.data_space)):
+            must(bool(self.trees[tree].height) == bool(present), f"{what}: the tree of {TREE_NAMES[tree]} is wrongly empty or not")
+
+    def _read_stream(self, page, at, what):
+        must(len(page) - at >= 40, f"{what}: cut off")
+        kind, name_length = page[at], page[at + 1]
+        must(kind in STREAM_KINDS, f"{what}: kind {kind}")
+        must_be_zero(page, at + 2, at + 8, what)
+        size, data, zeros, stored = struct.unpack_from("<QQQQ", page, at + 8)
+        must(size <= MAX_STREAM, f"{what}: {size} bytes")
+        must(data + zeros == size, f"{what}: {data} bytes of data and {zeros} of zeros are not its {size}")
+        at += 40
+        must(1 <= name_length <= 63 and len(page) - at >= name_length, f"{what}: a name of {name_length} bytes")
+        try:
+            name = page[at : at + name_length].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Damaged(f"{what}: the name is not UTF-8") from error
+        must("\0" not in name, f"{what}: a NUL in the name")
+        self.streams.append(Stream(kind, name, size, data, zeros, stored))
+        return at + name_length
+
+    def _tree(self, page, at, what):
+        (height,) = struct.unpack_from("<I", page, at)
+        must_be_zero(page, at + 4, at + 8, what)
+        must(height <= MAX_HEIGHT, f"{what}: height {height}")
+        top = self.pointer(page, at + 8, MAX_INDEX_PAGE, what)
+        must((top is None) == (height == 0), f"{what}: height {height} and its pointer do not agree")
+        return Tree(height, top)
+
+    # --- pointers and pages -----------------------------------------------------------
+
+    def pointer(self, content, at, longest, what):
+        raw = content[at : at + 56]
+        if raw == NOTHING:
+            return None
+        pointer = Pointer(*struct.unpack("<QIIB7x32s", raw))
+        must_be_zero(raw, 17, 24, f"{what}, pointer")
+        must(pointer.codec in (STORED, ZSTD), f"{what}: codec {pointer.codec}")
+        must_be_lengths(pointer.stored, pointer.decoded, pointer.codec, what)
+        must(pointer.decoded <= longest, f"{what}: {pointer.decoded} bytes, of at most {longest}")
+        self._must_be_in_body(pointer.offset, pointer.stored, what)
+        return pointer
+
+    def _must_be_in_body(self, offset, length, what):
+        must(HEADER <= offset and offset + length <= self.root_offset, f"{what}: {length} bytes at {offset} are not in the body")
+
+    def follow(self, pointer, what):
+        stored = self.content[pointer.offset : pointer.offset + pointer.stored]
+        must(blake3(stored).digest() == pointer.hash, f"{what}: the BLAKE3 does not match")
+        return stored if pointer.codec == STORED else zstd_frame(stored, pointer.decoded, None, what)
+
+    def pages(self, tree):
+        """All pages of a tree, each node in front of what is below it, leaves in order."""
+        height, top = self.trees[tree]
+        if height:
+            yield from self._pages_below(tree, height - 1, top, None)
+
+    def _pages_below(self, tree, level, pointer, key):
+        page = self._page(tree, level, pointer)
+        what = f"{TREE_NAMES[tree]}, level {level} at {pointer.offset}"
+        must(key is None or page.key == key, f"{what}: its key is {page.key}, its parent says {key}")
+        yield page
+        if level == 0:
+            return
+        last = None
+        for at in range(32, len(page.content), 72):
+            stream, first = struct.unpack_from("<I4xQ", page.content, at)
+            must_be_zero(page.content, at + 4, at + 8, what)
+            must(last is not None or (stream, first) == page.key, f"{what}: its key is not that of its first child")
+            must(last is None or last < (stream, first), f"{what}: the keys of its entries do not rise")
+            must(tree == EXTENTS or stream == 0, f"{what}: an entry with stream {stream}")
+            last = stream, first
+            child = self.pointer(page.content, at + 16, MAX_INDEX_PAGE, what)
+            must(child is not None, f"{what}: an entry points to nothing")
+            yield from self._pages_below(tree, level - 1, child, last)
+
+    def _page(self, tree, level, pointer):
+        what = f"{TREE_NAMES[tree]}, level {level} at {pointer.offset}"
+        content = self.follow(pointer, what)
+        must(len(content) >= 32, f"{what}: shorter than its head")
+        tree_told, level_told, count, stream, first, first_block = struct.unpack_from("<BB2xII4xQQ", content)
+        must(tree_told == tree, f"{what}: of tree {tree_told}")
+        must(level_told == level, f"{what}: says level {level_told}")
+        must_be_zero(content, 2, 4, what)
+        must_be_zero(content, 12, 16, what)
+        must(count >= 1, f"{what}: no entries")
+        width = 72 if level else {EXTENTS: 21, BLOCKS: 46, UNITS: 20 if self.chunked else 16}[tree]
+        must(len(content) == 32 + count * width, f"{what}: {len(content)} bytes for {count} entries")
+        must(stream < len(self.streams) if tree == EXTENTS else stream == 0, f"{what}: of stream {stream}")
+        must((tree == BLOCKS and level == 0) or first_block == 0, f"{what}: offset of a first block where none is")
+        return Page(tree, level, count, (stream, first), first_block, content, pointer)
+
+    # --- leaves -----------------------------------------------------------------------
+
+    def extents_of(self, leaf):
+        what, n = f"leaf of extents at {leaf.pointer.offset}", leaf.count
+        lengths, data, kinds, ancestors, ancestor_streams = _columns(leaf, f"<{n}Q{n}Q{n}B{n}H{n}H", 5)
+        must(not any(ancestors) and not any(ancestor_streams), f"{what}: an ancestor in a file that has none")
+        start, size = leaf.key[1], self.streams[leaf.key[0]].size
+        for length, at, kind in zip(lengths, data, kinds):
+            must(length >= 1, f"{what}: an extent of no bytes")
+            must(start + length <= size, f"{what}: runs beyond the stream's end")
+            must(kind in (DATA, ZERO), f"{what}: kind {kind}")
+            if kind == ZERO:
+                must(at == 0, f"{what}: an extent of zeros with data at {at}")
+            else:
+                must(at + length <= self.data_space, f"{what}: data at {at} is beyond data space")
+                if not self.chunked:
+                    must(start % PAGE == at % PAGE == 0, f"{what}: an extent that is not aligned")
+                    must(length % PAGE == 0 or start + length == size, f"{what}: a short page within the stream")
+                    must(at + length + -length % PAGE <= self.data_space, f"{what}: padding beyond data space")
+            yield Extent(start, length, at, kind)
+            start += length
+
+    def blocks_of(self, leaf):
+        what, n = f"leaf of blocks at {leaf.pointer.offset}", leaf.count
+        columns = _columns(leaf, f"<{n}I{n}I{n}B{n}B{n}I" + "32s" * n, 6)
+        start, offset = leaf.key[1], leaf.first_block
+        for stored, length, codec, filtered, crc, digest in zip(*columns):
+            must(codec in (STORED, LZ4, ZSTD, ZSTD_DICTIONARY), f"{what}: codec {codec}")
+            must(codec != ZSTD_DICTIONARY or self.dictionary_pointer, f"{what}: a block needs a dictionary, there is none")
+            must(filtered == 0, f"{what}: filter {filtered}")
+            must_be_lengths(stored, length, codec, what)
+            must(length <= MAX_BLOCK, f"{what}: a block of {length} bytes")
+            self._must_be_in_body(offset, stored, what)
+            yield Block(start, length, offset, stored, codec, crc, digest)
+            start += length
+            offset += stored
+
+    def units_of(self, leaf):
+        what, n = f"leaf of units at {leaf.pointer.offset}", leaf.count
+        if self.chunked:
+            lengths, hashes = _columns(leaf, f"<{n}I" + "16s" * n, 2)
+        else:
+            (hashes,), lengths = _columns(leaf, "<" + "16s" * n, 1), [PAGE] * n
+        start = leaf.key[1]
+        for length, digest in zip(lengths, hashes):
+            must(1 <= length <= MAX_BLOCK, f"{what}: a unit of {length} bytes")
+            yield Unit(start, length, digest)
+            start += length
+
+    # --- what it all holds ------------------------------------------------------------
+
+    def extents(self):
+        """(stream, extent) of all streams in order, which must tile each of them."""
+        at, stream = 0, 0
+        for leaf in self.pages(EXTENTS):
+            if leaf.level:
+                continue
+            while stream < leaf.key[0] and at == self.streams[stream].size:
+                at, stream = 0, stream + 1
+            must(leaf.key == (stream, at), f"extents: a leaf begins at {leaf.key}, due is {(stream, at)}")
+            for extent in self.extents_of(leaf):
+                yield stream, extent
+                at = extent.start + extent.length
+        while stream < len(self.streams) and at == self.streams[stream].size:
+            at, stream = 0, stream + 1
+        must(stream == len(self.streams), f"extents: they end at byte {at} of stream {stream}")
+
+    def _tiles_of_data_space(self, tree, entries_of, count):
+        what, at, seen = TREE_NAMES[tree], 0, 0
+        for leaf in self.pages(tree):
+            if leaf.level:
+                continue
+            must(leaf.key[1] == at, f"{what}: a leaf begins at {leaf.key[1]} of data space, due is {at}")
+            for entry in entries_of(leaf):
+                yield entry
+                at = entry.start + entry.length
+                seen += 1
+        must(at == self.data_space, f"{what}: they end at {at} of {self.data_space} bytes of data space")
+        must(seen == count, f"{what}: there are {seen}, the root page says {count}")
+
+    def blocks(self):
+        return self._tiles_of_data_space(BLOCKS, self.blocks_of, self.block_count)
+
+    def units(self):
+        return self._tiles_of_data_space(UNITS, self.units_of, self.unit_count)
+
+    @functools.cached_property
+    def _block_table(self):
+        return list(self.blocks())
+
+    @functools.cached_property
+    def _block_starts(self):
+        return [block.start for block in self._block_table]
+
+    def dictionary(self):
+        """The dictionary's bytes; only for a snapshot that has one."""
+        return self.follow(self.dictionary_pointer, "dictionary")
+
+    def block_content(self, block):
+        what = f"block at {block.offset}"
+        stored = self.content[block.offset : block.offset + block.stored]
+        must(google_crc32c.value(stored) == block.crc, f"{what}: the CRC-32C does not match")
+        must(blake3(stored).digest() == block.hash, f"{what}: the BLAKE3 does not match")
+        if block.codec == STORED:
+            return stored
+        if block.codec == LZ4:
+            return lz4_block(stored, block.length, what)
+        if block.codec == ZSTD:
+            return zstd_frame(stored, block.length, None, what)
+        if self._dictionary is None:
+            self._dictionary = zstandard.ZstdCompressionDict(self.dictionary())
+        return zstd_frame(stored, block.length, self._dictionary, what)
+
+    def data(self, start, length):
+        """Pieces of data space from `start` on, in order."""
+        end = start + length
+        number = bisect.bisect_right(self._block_starts, start) - 1
+        while start < end:
+            block = self._block_table[number]
+            upto = min(end, block.start + block.length)
+            yield self._numbered_block(number)[start - block.start : upto - block.start]
+            start, number = upto, number + 1
+
+    def stream_number(self, name):
+        for number, stream in enumerate(self.streams):
+            if stream.name == name:
+                return number
+        raise KeyError(f"no stream '{name}'; there are: {', '.join(s.name for s in self.streams)}")
+
+    def read(self, number):
+        """A stream from start to end in pieces: bytes, or an int for that many zeros."""
+        for stream, extent in self.extents():
+            if stream != number:
+                continue
+            if extent.kind == ZERO:
+                yield extent.length
+            else:
+                yield from self.data(extent.data, extent.length)
+
+
+def _columns(leaf, layout, count):
+    """The values of a leaf, column by column as they lie there."""
+    values = struct.unpack_from(layout, leaf.content, 32)
+    return [values[i * leaf.count : (i + 1) * leaf.count] for i in range(count)]

@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""hexz against the bare loop and against qemu-img, side by side in one run.
+
+Every contestant gets the same data from a warm page cache, the same two CPUs, and does
+not wait for the disk. Contestants take turns, and the median of their rounds counts:
+what disturbs the machine disturbs all of them. The figures are ratios; seconds alone
+say more about the machine than about the programs.
+
+The bare loop and the reads within one process are Rust programs, benches/floor.rs and
+benches/random_read.rs.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import measure
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOOL = ROOT / "target/hexz"
+DATA = ROOT / "target/data"
+CPUS = set(sorted(os.sched_getaffinity(0))[:2])
+ROUNDS = 3
+
+# memory_limit's default and what may come on top, in MiB.
+MEMORY_GOAL = 256 + 32
+
+
+def bench_program(name):
+    """The path of a program of benches/, built as `cargo bench` builds it."""
+    lines = subprocess.run(
+        ["cargo", "bench", "--locked", "--no-run", "--bench", name, "--message-format=json-render-diagnostics"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for message in map(json.loads, lines):
+        if message.get("executable") and message["target"]["name"] == name:
+            return message["executable"]
+    raise measure.Failed(f"cargo built no program for benches/{name}.rs")
+
+
+def hexz_build(*options):
+    return lambda source, output: [TOOL, "build", source, output, "--no-sync", "--quiet", *options]
+
+
+def hexz_extract(source, output):
+    return [TOOL, "extract", source, output, "--no-sync", "--quiet", "--threads", "2"]
+
+
+def qemu_compress(*options):
+    # convert's own default is cache=unsafe: like --no-sync, it flushes nothing.
+    return lambda source, output: ["qemu-img", "convert", "-f", "raw", "-c", "-O", "qcow2", *options, source, output]
+
+
+def qemu_restore(source, output):
+    return ["qemu-img", "convert", "-f", "qcow2", "-m", "16", "-W", "-O", "raw", source, output]
+
+
+def floor(program, *options):
+    return lambda source, output: [program, *options, "--block-size", "65536", "--threads", "2", source, output]
+
+
+QEMU_ZSTD = qemu_compress("-o", "compression_type=zstd", "-m", "16", "-W")
+
+
+def zstd(threads, *options):
+    return hexz_build(
+        "--compression", "zstd", "--level", "3", "--block-size", "64K", "--threads", str(threads), *options
+    )
+
+
+def lz4(threads):
+    return hexz_build("--compression", "lz4", "--block-size", "64K", "--threads", str(threads))
+
+
+class Result:
+    """What the rounds of one contestant came to."""
+
+    def __init__(self, name):
+        self.name = name
+        self.times = []
+        self.peak_mib = 0.0
+        self.size = 0
+
+    @property
+    def seconds(self):
+        return statistics.median(self.times)
+
+
+def race(contestants, folder, rounds):
+    """Runs `contestants` (name: (command, source)) in turns; their last outputs stay in `folder`."""
+    results = {name: Result(name) for name in contestants}
+    for turn in range(rounds):
+        for name, (command, source) in contestants.items():
+            output = folder / name.replace(" ", "-")
+            output.unlink(missing_ok=True)
+            warm(source)
+            os.sync()  # what others have left to write is not this one's work
+            done = measure.run(command(source, output), cpus=CPUS)
+            results[name].times.append(done.seconds)
+            results[name].peak_mib = max(results[name].peak_mib, done.peak_mib)
+            results[name].size = output.stat().st_size
+        print(f"  round {turn + 1} of {rounds} done", flush=True)
+    return results
+
+
+def warm(path):
+    """Brings a file into the page cache."""
+    with open(path, "rb", buffering=0) as file:
+        buffer = bytearray(1 << 20)
+        while file.readinto(buffer):
+            pass
+
+
+def allocated(path):
+    return path.stat().st_blocks * 512
+
+
+def slice_of(disk, length=512 << 20, offset=512 << 20):
+    """A part of the disk, sparse where it is zero."""
+    part = DATA / "slice.raw"
+    if not part.exists():
+        unfinished = part.with_suffix(".part")
+        with open(disk, "rb") as source, open(unfinished, "wb") as target:
+            source.seek(offset)
+            target.truncate(length)
+            for at in range(0, length, 1 << 16):
+                block = source.read(1 << 16)
+                if block.count(0) != len(block):
+                    target.seek(at)
+                    target.write(block)
+        unfinished.rename(part)
+    return part
+
+
+def show(results, source_bytes):
+    rows = [
+        [
+            result.name,
+            f"{result.seconds:.2f}",
+            f"{min(result.times):.2f} to {max(result.times):.2f}",
+            f"{source_bytes / 1e6 / result.seconds:.0f}",
+            f"{result.size / 1e6:.1f}",
+            f"{result.peak_mib:.0f}",
+        ]
+        for result in results.values()
+    ]
+    print(measure.table(["", "seconds", "from, to", "MB/s", "MB", "peak MiB"], rows))
+    print()
+
+
+class Scores:
+    """Ratios, and the goals that some of them have."""
+
+    def __init__(self):
+        self.rows = []
+
+    def at_least(self, what, ratio, goal):
+        self.rows.append([what, f"{ratio:.2f}", f">= {goal}", "met" if ratio >= goal else "missed"])
+
+    def at_most(self, what, ratio, goal):
+        self.rows.append([what, f"{ratio:.2f}", f"<= {goal}", "met" if ratio <= goal else "missed"])
+
+    def without_goal(self, what, ratio):
+        self.rows.append([what, f"{ratio:.2f}", "", ""])
+
+    def show(self):
+        print(measure.table(["ratio", "here", "goal", ""], self.rows))
+
+
+def bench_build(disk, floor_program, folder, rounds, scores):
+    print(f"Build a snapshot of {disk.name} (fixed blocks of 64 KiB unless said otherwise)")
+    contestants = {
+        "hexz lz4, 2 threads": lz4(2),
+        "hexz lz4, 1 thread": lz4(1),
+        "bare loop lz4, 2 threads": floor(floor_program, "--codec", "lz4", "--level", "0"),
+        "hexz zstd 3, 2 threads": zstd(2),
+        "hexz zstd 3, 1 thread": zstd(1),
+        "hexz zstd 3 cdc, 2 threads": zstd(2, "--cdc"),
+        "bare loop zstd 3, 2 threads": floor(floor_program, "--codec", "zstd", "--level", "3"),
+        "qemu-img -c zlib": qemu_compress(),
+        "qemu-img -c zstd -m 16 -W": QEMU_ZSTD,
+    }
+    done = race({name: (command, disk) for name, command in contestants.items()}, folder, rounds)
+    show(done, allocated(disk))
+
+    def speed(one, other):
+        return done[other].seconds / done[one].seconds
+
+    for codec in ("lz4", "zstd 3"):
+        ours = f"hexz {codec}, 2 threads"
+        scores.at_least(f"build {codec}: speed against the bare loop", speed(ours, f"bare loop {codec}, 2 threads"), 0.85)
+        scores.at_least(f"build {codec}: speed of 2 threads against 1", speed(ours, f"hexz {codec}, 1 thread"), 1.8)
+    ours, peer = done["hexz zstd 3, 2 threads"], done["qemu-img -c zstd -m 16 -W"]
+    scores.at_least("build zstd 3: speed against qemu-img zstd", peer.seconds / ours.seconds, 2)
+    scores.at_most("build zstd 3: size against qemu-img zstd", ours.size / peer.size, 1)
+    scores.without_goal("build lz4: speed against qemu-img zlib", speed("hexz lz4, 2 threads", "qemu-img -c zlib"))
+    scores.without_goal("build zstd 3: speed against qemu-img zlib", speed("hexz zstd 3, 2 threads", "qemu-img -c zlib"))
+    scores.at_least(
+        "build zstd 3: speed of cdc against fixed", speed("hexz zstd 3 cdc, 2 threads", "hexz zstd 3, 2 threads"), 0.8
+    )
+    peak = max(result.peak_mib for name, result in done.items() if name.startswith("hexz"))
+    scores.at_most("build: peak MiB of the largest", peak, MEMORY_GOAL)
+    return folder / "hexz-zstd-3,-2-threads", folder / "qemu-img--c-zstd--m-16--W"
+
+
+def bench_restore(disk, snapshot, qcow2, folder, rounds, scores):
+    print(f"Restore {disk.name} from zstd 3 to a raw file")
+    done = race(
+        {"hexz extract, 2 threads": (hexz_extract, snapshot), "qemu-img -m 16 -W": (qemu_restore, qcow2)},
+        folder,
+        rounds,
+    )
+    show(done, allocated(disk))
+    for name in done:
+        if subprocess.run(["cmp", disk, folder / name.replace(" ", "-")]).returncode != 0:
+            raise measure.Failed(f"{name} gave back something else than {disk.name}")
+    ours, peer = done.values()
+    scores.at_least("restore: speed against qemu-img", peer.seconds / ours.seconds, 2)
+    scores.at_most("restore: peak MiB", ours.peak_mib, 64)
+
+
+def bench_reads(snapshot, program):
+    print("Random reads of 4 KiB within one process, against pread, check and decode of one block")
+    print(measure.run([program, snapshot], cpus=CPUS).output)
+
+
+def bench_sizes(disk, folder, scores):
+    """Sizes need no rounds: the same input gives the same bytes."""
+    print("Sizes, in MB, against qemu-img -c zstd with clusters of 64 KiB")
+    memory, eda, firmware = (DATA / name for name in ("memory.raw", "eda.vcd", "firmware.raw"))
+    sizes = {}
+    rows = []
+
+    def add(name, command, source, peer=None):
+        output = folder / "sized"
+        output.unlink(missing_ok=True)
+        done = measure.run(command(source, output), cpus=CPUS)
+        sizes[name] = output.stat().st_size
+        ratio = f"{sizes[name] / sizes[peer]:.2f}" if peer else ""
+        rows.append([name, f"{sizes[name] / 1e6:.1f}", ratio, f"{done.peak_mib:.0f}"])
+
+    def zstd_blocks(block, *options):
+        return hexz_build("--compression", "zstd", "--level", "3", "--block-size", block, *options)
+
+    for source, profile in ((disk, None), (memory, None), (eda, "eda"), (firmware, "embedded")):
+        name = source.stem
+        peer = f"{name}: qemu-img zstd"
+        add(peer, QEMU_ZSTD, source)
+        add(f"{name}: hexz zstd 3, 64 KiB", zstd_blocks("64K"), source, peer)
+        add(f"{name}: hexz zstd 3, 256 KiB", zstd_blocks("256K"), source, peer)
+        if profile:
+            add(f"{name}: hexz --profile {profile}", hexz_build("--profile", profile), source, peer)
+    add("disk and memory: hexz zstd 3, 64 KiB", zstd_blocks("64K", "--memory", memory), disk)
+    print(measure.table(["", "MB", "of qemu's", "peak MiB"], rows))
+    print()
+
+    for name in ("disk", "memory"):
+        for block, goal in ((64, 1), (256, 0.95)):
+            ratio = sizes[f"{name}: hexz zstd 3, {block} KiB"] / sizes[f"{name}: qemu-img zstd"]
+            scores.at_most(f"size of {name}, {block} KiB, against qemu-img zstd", ratio, goal)
+    scores.at_most(
+        "memory's share: added to its disk against alone",
+        (sizes["disk and memory: hexz zstd 3, 64 KiB"] - sizes["disk: hexz zstd 3, 64 KiB"])
+        / sizes["memory: hexz zstd 3, 64 KiB"],
+        0.5,
+    )
+
+
+def first_line(*command):
+    return measure.run(command).output.splitlines()[0]
+
+
+def describe(disk, rounds):
+    with open("/proc/cpuinfo") as cpuinfo:
+        models = {line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")}
+    print(f"hexz      {first_line(TOOL, '--version')}")
+    print(f"qemu-img  {first_line('qemu-img', '--version')}")
+    print(f"machine   {', '.join(sorted(models)) or platform.machine()}; CPUs {sorted(CPUS)}, Linux {platform.release()}")
+    print(f"data      {disk.name}: {disk.stat().st_size / 1e6:.0f} MB, {allocated(disk) / 1e6:.0f} MB allocated (MB/s are of these)")
+    print(f"rounds    {rounds}, in turns, the median counts; page cache warm; no fsync on any side")
+    if len(CPUS) < 2:
+        print("          ONE CPU ONLY: what is said of 2 threads means nothing here")
+    print()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="hexz against the bare loop and against qemu-img.")
+    parser.add_argument("--short", action="store_true", help="a slice of the disk, and no sizes of other data")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    try:
+        disk = slice_of(DATA / "disk.raw") if options.short else DATA / "disk.raw"
+        floor_program = bench_program("floor")
+        reads_program = bench_program("random_read")
+        describe(disk, options.rounds)
+        scores = Scores()
+        with tempfile.TemporaryDirectory(dir=DATA) as scratch:
+            folder = pathlib.Path(scratch)
+            snapshot, qcow2 = bench_build(disk, floor_program, folder, options.rounds, scores)
+            bench_restore(disk, snapshot, qcow2, folder, options.rounds, scores)
+            bench_reads(snapshot, reads_program)
+            if not options.short:
+                bench_sizes(disk, folder, scores)
+        scores.show()
+    except (measure.Failed, subprocess.CalledProcessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+#!/bin/bash
+# Behind `make test`: every check there is, in order, until one fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+
+# step TITLE COMMAND...: ends the run when the command fails.
+step() {
+    local title=$1 start=$SECONDS
+    shift
+    printf '\n== %s\n' "$title"
+    "$@" </dev/null || {
+        printf '\ntest: "%s" failed after %d steps that passed\n' "$title" "$passed" >&2
+        exit 1
+    }
+    passed=$((passed + 1))
+    printf -- '-- %s: %d s\n' "$title" $((SECONDS - start))
+}
+
+scripts() {
+    find tools tests .ci -type f \( -name '*.sh' -o -path .ci/run \) -print0 |
+        xargs -0 shellcheck --severity=warning --shell=bash
+}
+
+step 'shell scripts' scripts
+step 'Rust formatting' cargo fmt --check
+step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings
+step 'Rust tests' cargo test --locked
+step 'build' make --no-print-directory all
+step 'C and C++ tests' tests/c/run.sh
+step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
+step 'independent decoder' tests/decoder/run.sh
+step 'installation' tools/install-test.sh
+
+printf '\ntest: all %d steps passed in %d s\n' "$passed" "$SECONDS"
