@@ -36,10 +36,18 @@ fn main() {
             _ => paths.push(arg),
         }
     }
-    let ([input, output], true) = (&paths[..], block > 0) else { usage() };
+    let ([input, output], true) = (&paths[..], block > 0) else {
+        usage()
+    };
     let method = match codec.as_str() {
-        "lz4" => Method { compression: Compression::Lz4, level: 0 },
-        "zstd" => Method { compression: Compression::Zstd, level },
+        "lz4" => Method {
+            compression: Compression::Lz4,
+            level: 0,
+        },
+        "zstd" => Method {
+            compression: Compression::Zstd,
+            level,
+        },
         _ => usage(),
     };
     let shares = shares(input);
@@ -63,7 +71,11 @@ fn main() {
                             std::hint::black_box(unit_hash(unit));
                         }
                         let codec = encoder.encode(block, &mut packed).unwrap();
-                        let stored = if codec == Codec::Stored { block } else { &packed };
+                        let stored = if codec == Codec::Stored {
+                            block
+                        } else {
+                            &packed
+                        };
                         std::hint::black_box((crc32c::crc32c(stored), blake3::hash(stored)));
                         gathered.extend_from_slice(stored);
                     }
@@ -73,7 +85,12 @@ fn main() {
             });
         }
     });
-    println!("{:.6} {} {}", start.elapsed().as_secs_f64(), read.into_inner(), end.into_inner());
+    println!(
+        "{:.6} {} {}",
+        start.elapsed().as_secs_f64(),
+        read.into_inner(),
+        end.into_inner()
+    );
 }
 
 /// The input's data, holes left out as a build leaves them out, in shares.

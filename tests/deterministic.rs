@@ -33,7 +33,10 @@ impl Drop for Folder {
 
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    blake3::Hasher::new()
+        .update(&seed.to_le_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
@@ -41,8 +44,15 @@ fn text(seed: u64, len: usize) -> Vec<u8> {
     let mut out = String::new();
     let mut x = seed;
     while out.len() < len {
-        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        out += &format!("NAND2X1 U{} ( .A(n{}), .B(n{}) );\n", x >> 44, x >> 50 & 255, x >> 40 & 127);
+        x = x
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        out += &format!(
+            "NAND2X1 U{} ( .A(n{}), .B(n{}) );\n",
+            x >> 44,
+            x >> 50 & 255,
+            x >> 40 & 127
+        );
     }
     out.truncate(len);
     out.into_bytes()
@@ -113,8 +123,14 @@ fn pack(case: &Case<'_>) -> Report {
 fn profiles() -> Vec<Profile> {
     let named = ["generic", "eda", "embedded", "ml"].map(|n| profile::resolve(Some(n)).unwrap());
     let mut all = named.to_vec();
-    all.push(Profile { block_size: 4096, ..named[0] });
-    all.push(Profile { block_size: 2 << 20, ..named[1] });
+    all.push(Profile {
+        block_size: 4096,
+        ..named[0]
+    });
+    all.push(Profile {
+        block_size: 2 << 20,
+        ..named[1]
+    });
     all
 }
 
@@ -124,7 +140,11 @@ fn threads_do_not_show() {
     let (source, memory) = (folder.path("disk"), folder.path("memory"));
     let disk = disk();
     put(&source, &disk, true);
-    put(&memory, &[&disk[1 << 20..5 << 20], &noise(77, 1 << 20)[..]].concat(), false);
+    put(
+        &memory,
+        &[&disk[1 << 20..5 << 20], &noise(77, 1 << 20)[..]].concat(),
+        false,
+    );
     let output = folder.path("out");
     for profile in profiles() {
         for cdc in [false, true] {
@@ -133,13 +153,26 @@ fn threads_do_not_show() {
                 let memory = Some(memory.as_path());
                 let (source, output) = (source.as_path(), output.as_path());
                 let memory_limit = 0;
-                let report =
-                    pack(&Case { source, memory, output, profile, cdc, threads, memory_limit });
+                let report = pack(&Case {
+                    source,
+                    memory,
+                    output,
+                    profile,
+                    cdc,
+                    threads,
+                    memory_limit,
+                });
                 let bytes = fs::read(output).unwrap();
                 assert_eq!(report.file_size, bytes.len() as u64);
                 let (root, expected) = first.get_or_insert((report.root, bytes.clone()));
-                assert_eq!(report.root, *root, "{threads} threads, cdc {cdc}, {profile:?}");
-                assert!(bytes == *expected, "{threads} threads, cdc {cdc}, {profile:?}");
+                assert_eq!(
+                    report.root, *root,
+                    "{threads} threads, cdc {cdc}, {profile:?}"
+                );
+                assert!(
+                    bytes == *expected,
+                    "{threads} threads, cdc {cdc}, {profile:?}"
+                );
             }
         }
     }
@@ -148,7 +181,11 @@ fn threads_do_not_show() {
 #[test]
 fn holes_do_not_show() {
     let folder = Folder::new("holes");
-    let (sparse, full, output) = (folder.path("sparse"), folder.path("full"), folder.path("out"));
+    let (sparse, full, output) = (
+        folder.path("sparse"),
+        folder.path("full"),
+        folder.path("out"),
+    );
     let disk = disk();
     put(&sparse, &disk, true);
     put(&full, &disk, false);
@@ -157,8 +194,15 @@ fn holes_do_not_show() {
             let run = |source: &Path| {
                 let memory = None;
                 let (output, threads, memory_limit) = (output.as_path(), 2, 0);
-                let report =
-                    pack(&Case { source, memory, output, profile, cdc, threads, memory_limit });
+                let report = pack(&Case {
+                    source,
+                    memory,
+                    output,
+                    profile,
+                    cdc,
+                    threads,
+                    memory_limit,
+                });
                 (report, fs::read(output).unwrap())
             };
             let (from_sparse, from_full) = (run(&sparse), run(&full));
@@ -187,7 +231,10 @@ fn counts_add_up() {
             memory_limit: 0,
         });
         let total = 2 * disk.len() as u64;
-        assert_eq!(report.bytes_zero + report.bytes_duplicate + report.bytes_unique, total);
+        assert_eq!(
+            report.bytes_zero + report.bytes_duplicate + report.bytes_unique,
+            total
+        );
         // The second stream is the first one again: nothing of it is new.
         assert!(report.bytes_duplicate * 2 >= total - report.bytes_zero);
         assert!(report.bytes_stored <= report.bytes_unique + 4096);

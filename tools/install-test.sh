@@ -28,7 +28,7 @@ needs_library() { readelf -d "$1" | grep -q 'NEEDED.*libhexz'; }
 root=$work/root
 prefix=/opt/hexz
 lib=$root$prefix/lib
-make --no-print-directory -s install DESTDIR="$root" PREFIX=$prefix
+make --no-print-directory -s CARGO="cargo --quiet" install DESTDIR="$root" PREFIX=$prefix
 
 # --- what is there -------------------------------------------------------------------
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)

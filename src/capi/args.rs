@@ -204,7 +204,6 @@ impl Args {
         // SAFETY: as promised.
         match unsafe { self.bytes(string) } {
             None => Ok(None),
-            Some(b"") => Err(self.invalid(format_args!("{name} is an empty path"))),
             Some(bytes) => Ok(Some(Path::new(OsStr::from_bytes(bytes)))),
         }
     }

@@ -105,7 +105,11 @@ impl<'d> Encoder<'d> {
                 // By length, and not the table as the last block left it: what is stored must not
                 // depend on which thread had which block before.
                 let [small, large] = &mut self.lz4;
-                let table = if block.len() < usize::from(u16::MAX) { small } else { large };
+                let table = if block.len() < usize::from(u16::MAX) {
+                    small
+                } else {
+                    large
+                };
                 let len = compress_into_with_table(block, out, table)
                     .map_err(|e| Error::Internal(format!("lz4: {e}")))?;
                 (Codec::Lz4, len)

@@ -74,7 +74,10 @@ mod tests {
 
     fn noise(len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        blake3::Hasher::new().update(b"golden cut points").finalize_xof().fill(&mut bytes);
+        blake3::Hasher::new()
+            .update(b"golden cut points")
+            .finalize_xof()
+            .fill(&mut bytes);
         bytes
     }
 
@@ -94,8 +97,8 @@ mod tests {
     }
 
     const GOLDEN: [u32; 15] = [
-        70475, 94389, 124985, 69731, 66985, 73382, 50087, 51138, 72074, 130277, 74992, 66778, 37042,
-        54961, 11280,
+        70475, 94389, 124985, 69731, 66985, 73382, 50087, 51138, 72074, 130277, 74992, 66778,
+        37042, 54961, 11280,
     ];
 
     #[test]
@@ -103,7 +106,11 @@ mod tests {
         let bytes = noise(3 << 20);
         for sizes in [
             profile::resolve(None).unwrap().cdc,
-            CdcSizes { min: 1024, avg: 4096, max: 16384 },
+            CdcSizes {
+                min: 1024,
+                avg: 4096,
+                max: 16384,
+            },
         ] {
             let whole = lens(&bytes, &sizes);
             let chunker = Chunker::new(&sizes);

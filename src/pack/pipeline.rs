@@ -323,7 +323,8 @@ impl Caller<'_, '_, '_> {
     /// Places the next window or item, if it is hashed and there is room for its blocks.
     fn place_one(&mut self) -> Result<bool> {
         let under_way = (self.blocks_placed - self.blocks_written) as usize;
-        if under_way + 3 > self.plan.blocks || self.waiting_extents >= READY_MAX {
+        // A step gives a block and closes the pool, at most.
+        if under_way + 2 > self.plan.blocks || self.waiting_extents >= READY_MAX {
             return Ok(false);
         }
         let Some((_, Some(item))) = self.items.front() else {

@@ -179,7 +179,9 @@ impl Placer {
     }
 
     /// Places the next window of a segment, from unit `at` on, and tells where that ended.
-    /// Gives two blocks at most, one more for each whole pool that it fills.
+    /// Gives two blocks at most: fewer units are pooled of a window than make a block, so that the
+    /// pool closes once for being full and once for the extents that wait, or once beside the
+    /// window's own block.
     pub fn step(&mut self, segment: &Segment, at: usize) -> Result<usize> {
         let rest = segment.units.get(at..).unwrap_or_default();
         if self.chunks {

@@ -16,7 +16,7 @@ const RUNS_SHARE: u64 = 8;
 const SEGMENTS: usize = 2;
 const SEGMENTS_MIN: usize = 2;
 const BLOCKS: usize = 16;
-const BLOCKS_MIN: usize = 3;
+const BLOCKS_MIN: usize = 2;
 /// Stack, channels, hashed units and small things of one thread.
 const THREAD: usize = 512 << 10;
 
@@ -195,6 +195,25 @@ mod tests {
                 2,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn the_default_is_enough_for_the_largest_blocks() {
+        for name in ["generic", "eda"] {
+            let profile = profile::resolve(Some(name)).unwrap();
+            let profile = Profile {
+                block_size: profile::BLOCK_MAX,
+                ..profile
+            };
+            let demand = Demand {
+                profile: &profile,
+                cdc: None,
+                logical: 1 << 40,
+                threads: 8,
+                memory_limit: 0,
+            };
+            demand.plan().unwrap();
         }
     }
 

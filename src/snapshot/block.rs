@@ -30,10 +30,18 @@ impl Pool {
     pub const BYTES_MAX: usize = 4 << 20;
 
     pub fn take(&self) -> Result<Scratch> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         match idle {
             Some(scratch) => Ok(scratch),
-            None => Ok(Scratch { decoder: Decoder::new()?, stored: Vec::new(), block: Vec::new() }),
+            None => Ok(Scratch {
+                decoder: Decoder::new()?,
+                stored: Vec::new(),
+                block: Vec::new(),
+            }),
         }
     }
 
@@ -113,7 +121,9 @@ impl Snapshot {
 
     /// Reads a block from the file, checks it, and decodes it into exactly `out`.
     fn fetch(&self, block: &Block, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
-        let Scratch { decoder, stored, .. } = scratch;
+        let Scratch {
+            decoder, stored, ..
+        } = scratch;
         if block.entry.codec == Codec::Stored {
             self.storage.read_at(block.file_at, out)?;
             return self.check_stored(block, out, self.pinned);

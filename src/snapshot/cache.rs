@@ -38,9 +38,18 @@ impl<V> Cache<V> {
     pub fn new(capacity: usize, value_max: usize) -> Self {
         let value_max = value_max.saturating_add(OVERHEAD);
         let count = (capacity / SHARD_VALUES_MIN / value_max).clamp(1, SHARDS_MAX);
-        let shard =
-            || Mutex::new(Shard { places: HashMap::new(), slots: Vec::new(), hand: 0, weight: 0 });
-        Cache { shards: (0..count).map(|_| shard()).collect(), shard_capacity: capacity / count }
+        let shard = || {
+            Mutex::new(Shard {
+                places: HashMap::new(),
+                slots: Vec::new(),
+                hand: 0,
+                weight: 0,
+            })
+        };
+        Cache {
+            shards: (0..count).map(|_| shard()).collect(),
+            shard_capacity: capacity / count,
+        }
     }
 
     /// The value of that key, if it is here.
@@ -60,13 +69,22 @@ impl<V> Cache<V> {
             return Some(value);
         }
         let mut shard = self.shard(key)?;
-        let mut fallen = shard.places.get(&key).copied().and_then(|place| shard.remove(place));
+        let mut fallen = shard
+            .places
+            .get(&key)
+            .copied()
+            .and_then(|place| shard.remove(place));
         while shard.weight + weight > self.shard_capacity {
             fallen = Some(shard.evict()?);
         }
         let place = shard.slots.len();
         shard.places.insert(key, place);
-        shard.slots.push(Slot { key, value, weight, used: false });
+        shard.slots.push(Slot {
+            key,
+            value,
+            weight,
+            used: false,
+        });
         shard.weight += weight;
         fallen
     }
@@ -125,9 +143,14 @@ mod tests {
                 cache.insert(key * 4096, Arc::new(key), value);
                 assert!(cache.weight() <= capacity, "{capacity} {key}");
             }
-            let kept = (0..2000u64).filter(|key| cache.get(key * 4096).is_some()).count();
+            let kept = (0..2000u64)
+                .filter(|key| cache.get(key * 4096).is_some())
+                .count();
             let fits = capacity / (value + OVERHEAD);
-            assert!(kept <= fits && kept >= fits * 9 / 10, "{capacity}: {kept} of {fits}");
+            assert!(
+                kept <= fits && kept >= fits * 9 / 10,
+                "{capacity}: {kept} of {fits}"
+            );
         }
     }
 

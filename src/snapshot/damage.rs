@@ -158,7 +158,11 @@ mod tests {
     #[test]
     fn the_first_bad_byte_of_a_run() {
         let ranges = [(100, 200), (300, 400)];
-        let run = |at, len| Run { at: 7, len, target: Target::Data(at) };
+        let run = |at, len| Run {
+            at: 7,
+            len,
+            target: Target::Data(at),
+        };
         for (at, len, bad) in [
             (0, 100, None),
             (0, 101, Some(107)),
@@ -170,7 +174,11 @@ mod tests {
         ] {
             assert_eq!(first_bad(&run(at, len), &ranges), bad, "{at} {len}");
         }
-        let zero = Run { at: 7, len: 1000, target: Target::Zero };
+        let zero = Run {
+            at: 7,
+            len: 1000,
+            target: Target::Zero,
+        };
         assert_eq!(first_bad(&zero, &ranges), None);
     }
 }

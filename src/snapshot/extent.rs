@@ -43,7 +43,9 @@ impl Snapshot {
         self.check_range(stream, offset, 1)?;
         let leaf = self.extent_leaf(stream, offset)?;
         let mut runs = leaf.extents()?.runs(offset);
-        let first = runs.next().ok_or_else(|| Error::Internal("an empty leaf".into()))?;
+        let first = runs
+            .next()
+            .ok_or_else(|| Error::Internal("an empty leaf".into()))?;
         let kind = ExtentKind::from(first.target);
         let same = runs.take_while(|run| ExtentKind::from(run.target) == kind);
         let len = same.fold(first.len, |len, run| len + run.len);

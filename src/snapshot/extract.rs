@@ -161,7 +161,8 @@ impl Copy<'_> {
                     range
                 }
             };
-            self.done.fetch_add(range.end - range.start, Ordering::Relaxed);
+            self.done
+                .fetch_add(range.end - range.start, Ordering::Relaxed);
         }
     }
 
@@ -193,7 +194,9 @@ impl Copy<'_> {
                     Some(Piece::Zeros(at..cursor.at))
                 }
                 Target::Data(_) | Target::Parent { .. } => {
-                    cursor.at = (at / self.piece + 1).saturating_mul(self.piece).min(self.size);
+                    cursor.at = (at / self.piece + 1)
+                        .saturating_mul(self.piece)
+                        .min(self.size);
                     Some(Piece::Data(at..cursor.at))
                 }
             };
@@ -217,7 +220,11 @@ impl Copy<'_> {
         let mut pending = at;
         while at < range.end {
             let leaf = self.snapshot.extent_leaf(self.stream, at)?;
-            for run in leaf.extents()?.runs(at).take_while(|run| run.at < range.end) {
+            for run in leaf
+                .extents()?
+                .runs(at)
+                .take_while(|run| run.at < range.end)
+            {
                 beat()?;
                 let part = run.at..range.end.min(run.at + run.len);
                 let in_buf = place(range, &part);

@@ -39,7 +39,11 @@ impl InPlace {
             return Err(Error::output(&operand, text));
         }
         fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
-        Ok(InPlace { file: file.into(), operand, stat })
+        Ok(InPlace {
+            file: file.into(),
+            operand,
+            stat,
+        })
     }
 
     pub fn stat(&self) -> &Stat {
@@ -63,13 +67,17 @@ impl InPlace {
     }
 
     pub fn write(&self, data: &[u8], offset: u64) -> Result<()> {
-        self.file.write_all_at(data, offset).map_err(|e| self.fail(("cannot write", e)))
+        self.file
+            .write_all_at(data, offset)
+            .map_err(|e| self.fail(("cannot write", e)))
     }
 
     /// Makes a range read as zeros, with holes where the file system or device has them.
     pub fn zero(&self, mut offset: u64, mut len: u64, beat: &mut Beat<'_>) -> Result<()> {
-        let ways =
-            [FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, FallocateFlags::ZERO_RANGE];
+        let ways = [
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            FallocateFlags::ZERO_RANGE,
+        ];
         for way in ways {
             match retry_on_intr(|| fs::fallocate(&self.file, way, offset, len)) {
                 Ok(()) => return Ok(()),
@@ -80,7 +88,9 @@ impl InPlace {
         }
         while len > 0 {
             beat()?;
-            let part = ZEROS.get(..len.min(ZEROS.len() as u64) as usize).unwrap_or_default();
+            let part = ZEROS
+                .get(..len.min(ZEROS.len() as u64) as usize)
+                .unwrap_or_default();
             self.write(part, offset)?;
             offset += part.len() as u64;
             len -= part.len() as u64;
@@ -89,7 +99,9 @@ impl InPlace {
     }
 
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_all().map_err(|e| self.fail(("cannot sync", e)))
+        self.file
+            .sync_all()
+            .map_err(|e| self.fail(("cannot sync", e)))
     }
 
     fn fail(&self, why: impl Into<Why>) -> Error {

@@ -151,11 +151,17 @@ impl Snapshot {
     }
 
     fn logical_size(&self) -> u64 {
-        self.root.streams.iter().fold(0, |sum: u64, s| sum.saturating_add(s.size))
+        self.root
+            .streams
+            .iter()
+            .fold(0, |sum: u64, s| sum.saturating_add(s.size))
     }
 
     fn bounds(&self) -> Bounds<'_> {
-        Bounds { root: &self.root, file_end: self.body_end }
+        Bounds {
+            root: &self.root,
+            file_end: self.body_end,
+        }
     }
 
     fn corrupt(&self, why: impl Into<Why>) -> Error {

@@ -49,11 +49,22 @@ impl Snapshot {
     pub fn from_storage(storage: Box<dyn Storage>, options: &OpenOptions<'_>) -> Result<Snapshot> {
         let control = Control::new(options.cancel, None);
         let ends = Ends::read(&*storage, &control)?;
-        let Ends { header, footer, root } = ends;
-        if let Some(expected) = options.expect_root.filter(|expected| *expected != footer.root) {
+        let Ends {
+            header,
+            footer,
+            root,
+        } = ends;
+        if let Some(expected) = options
+            .expect_root
+            .filter(|expected| *expected != footer.root)
+        {
             return Err(Error::corrupt(
                 storage.operand(),
-                format!("its root is {}, expected was {}", hex(&footer.root), hex(&expected)),
+                format!(
+                    "its root is {}, expected was {}",
+                    hex(&footer.root),
+                    hex(&expected)
+                ),
             ));
         }
         let cache_size = match options.cache_size {
@@ -108,11 +119,20 @@ impl Ends {
         let hash = root_hash(&header, stored_root);
         if hash != footer.root {
             return Err(corrupt(
-                format!("the root page's hash is {}, not {}", hex(&hash), hex(&footer.root)).into(),
+                format!(
+                    "the root page's hash is {}, not {}",
+                    hex(&hash),
+                    hex(&footer.root)
+                )
+                .into(),
             ));
         }
         let root = RootPage::decode(stored_root).map_err(corrupt)?;
-        Ok(Ends { header, footer, root })
+        Ok(Ends {
+            header,
+            footer,
+            root,
+        })
     }
 }
 
@@ -137,13 +157,20 @@ mod tests {
             let snapshot = open_storage(Box::new(storage), None).unwrap();
             assert_eq!(snapshot.info().blocks, blocks as u64);
             let (reads, read) = counts.get();
-            assert!(reads <= 4 && read <= 64 << 10, "{blocks} blocks: {reads} reads, {read} bytes");
+            assert!(
+                reads <= 4 && read <= 64 << 10,
+                "{blocks} blocks: {reads} reads, {read} bytes"
+            );
         }
     }
 
     fn open_storage(storage: Box<dyn Storage>, root: Option<Hash>) -> Result<Snapshot> {
-        let options =
-            OpenOptions { path: Path::new(""), cache_size: 0, expect_root: root, cancel: None };
+        let options = OpenOptions {
+            path: Path::new(""),
+            cache_size: 0,
+            expect_root: root,
+            cancel: None,
+        };
         Snapshot::from_storage(storage, &options)
     }
 
@@ -161,7 +188,10 @@ mod tests {
         for more in [1, 4095, 4096, 50_000] {
             let mut long = good.clone();
             long.resize(good.len() + more, 0);
-            assert!(matches!(open_bytes(long), Err(Error::Corrupt { .. })), "{more} more");
+            assert!(
+                matches!(open_bytes(long), Err(Error::Corrupt { .. })),
+                "{more} more"
+            );
         }
         let mut twice = good.clone();
         twice.extend_from_slice(&good);
@@ -191,16 +221,25 @@ mod tests {
         let error = open(other).err().unwrap();
         assert!(matches!(error, Error::Corrupt { .. }));
         let text = error.to_string();
-        assert!(text.contains(&hex(&root)) && text.contains(&hex(&other)), "{text}");
+        assert!(
+            text.contains(&hex(&root)) && text.contains(&hex(&other)),
+            "{text}"
+        );
     }
 
     #[test]
     fn the_order_of_checks_is_magic_version_features_checksums() {
         let mut bytes = good();
         bytes[100] = 1;
-        assert!(matches!(open_bytes(bytes.clone()), Err(Error::Corrupt { .. })));
+        assert!(matches!(
+            open_bytes(bytes.clone()),
+            Err(Error::Corrupt { .. })
+        ));
         bytes[16] = 0x80;
-        assert!(matches!(open_bytes(bytes.clone()), Err(Error::Unsupported(_))));
+        assert!(matches!(
+            open_bytes(bytes.clone()),
+            Err(Error::Unsupported(_))
+        ));
         bytes[8] = 9;
         let text = open_bytes(bytes.clone()).err().unwrap().to_string();
         assert!(text.contains("version 9"), "{text}");
@@ -214,12 +253,19 @@ mod tests {
         let path = folder.path("a");
         std::fs::write(&path, good()).unwrap();
         let cancel = Cancel::default();
-        let options =
-            OpenOptions { path: &path, cache_size: 1, expect_root: None, cancel: Some(&cancel) };
+        let options = OpenOptions {
+            path: &path,
+            cache_size: 1,
+            expect_root: None,
+            cancel: Some(&cancel),
+        };
         let snapshot = Snapshot::open(&options).unwrap();
         assert_eq!(snapshot.find("disk").unwrap(), 0);
         let error = snapshot.find("tape").unwrap_err();
-        assert!(matches!(&error, Error::NoStream(text) if text.contains("'disk'")), "{error}");
+        assert!(
+            matches!(&error, Error::NoStream(text) if text.contains("'disk'")),
+            "{error}"
+        );
         cancel.trigger();
         assert!(matches!(Snapshot::open(&options), Err(Error::Cancelled(_))));
     }

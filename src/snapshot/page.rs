@@ -89,9 +89,10 @@ impl Page {
                 Page::Extents(ExtentLeaf::new(ExtentPage::decode(bytes)?, bounds)?)
             }
             TreeKind::Blocks => Page::Blocks(BlockLeaf::new(BlockPage::decode(bytes)?, bounds)?),
-            TreeKind::Units => {
-                Page::Units(UnitLeaf::new(UnitPage::decode(bytes, bounds.root.is_cdc())?))
-            }
+            TreeKind::Units => Page::Units(UnitLeaf::new(UnitPage::decode(
+                bytes,
+                bounds.root.is_cdc(),
+            )?)),
         })
     }
 
@@ -128,7 +129,10 @@ impl ExtentLeaf {
             match entry.target {
                 Target::Zero => {}
                 Target::Data(from) => {
-                    if from.checked_add(entry.len).is_none_or(|end| end > bounds.root.data_size) {
+                    if from
+                        .checked_add(entry.len)
+                        .is_none_or(|end| end > bounds.root.data_size)
+                    {
                         return Err("an extent refers to data beyond the last block".into());
                     }
                 }
@@ -138,7 +142,11 @@ impl ExtentLeaf {
             }
         }
         starts.push(at);
-        Ok(ExtentLeaf { key: page.key, starts, entries: page.entries })
+        Ok(ExtentLeaf {
+            key: page.key,
+            starts,
+            entries: page.entries,
+        })
     }
 
     /// Where the page ends in its stream.
@@ -148,7 +156,10 @@ impl ExtentLeaf {
 
     /// The runs from that offset on, the first one cut to begin there.
     pub fn runs(&self, from: u64) -> impl Iterator<Item = Run> {
-        let index = self.starts.partition_point(|start| *start <= from).saturating_sub(1);
+        let index = self
+            .starts
+            .partition_point(|start| *start <= from)
+            .saturating_sub(1);
         let entries = self.entries.get(index..).unwrap_or_default();
         let starts = self.starts.get(index..).unwrap_or_default();
         starts.iter().zip(entries).map(move |(&start, entry)| {
@@ -157,7 +168,11 @@ impl ExtentLeaf {
                 Target::Data(at) => Target::Data(at + skip),
                 other => other,
             };
-            Run { at: start + skip, len: entry.len - skip, target }
+            Run {
+                at: start + skip,
+                len: entry.len - skip,
+                target,
+            }
         })
     }
 }
@@ -174,12 +189,20 @@ impl BlockLeaf {
         if page.base < PAGE_4K as u64 || file_at > bounds.file_end {
             return Err("a block lies outside the file's body".into());
         }
-        Ok(BlockLeaf { at: page.at, end: at, file_at: page.base, file_end: file_at, blocks })
+        Ok(BlockLeaf {
+            at: page.at,
+            end: at,
+            file_at: page.base,
+            file_end: file_at,
+            blocks,
+        })
     }
 
     /// Index of the block that holds that byte of data space.
     pub fn index(&self, at: u64) -> usize {
-        self.blocks.partition_point(|block| block.at <= at).saturating_sub(1)
+        self.blocks
+            .partition_point(|block| block.at <= at)
+            .saturating_sub(1)
     }
 
     /// The blocks from the one that holds that byte of data space on.
@@ -213,7 +236,11 @@ impl UnitLeaf {
                 Some(*at)
             })
             .collect();
-        UnitLeaf { at: page.at, ends, hashes: page.hashes }
+        UnitLeaf {
+            at: page.at,
+            ends,
+            hashes: page.hashes,
+        }
     }
 
     /// Where the page ends in data space.
@@ -233,8 +260,16 @@ impl UnitLeaf {
             true => (at - self.at).div_ceil(PAGE_4K as u64) as usize,
             false => self.ends.partition_point(|end| *end <= at),
         };
-        let start = if first == 0 { self.at } else { self.unit_end(first - 1) };
-        let units = if start == at { self.hashes.get(first..) } else { None };
+        let start = if first == 0 {
+            self.at
+        } else {
+            self.unit_end(first - 1)
+        };
+        let units = if start == at {
+            self.hashes.get(first..)
+        } else {
+            None
+        };
         units
             .unwrap_or_default()
             .iter()

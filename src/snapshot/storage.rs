@@ -55,10 +55,20 @@ impl FileStorage {
             FileType::BlockDevice => {
                 fs::seek(&file, SeekFrom::End(0)).map_err(fail("cannot size"))?
             }
-            _ => return Err(Error::io(&operand, "is neither a regular file nor a block device")),
+            _ => {
+                return Err(Error::io(
+                    &operand,
+                    "is neither a regular file nor a block device",
+                ));
+            }
         };
         fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
-        Ok(FileStorage { identity: identity(&stat), operand, file: file.into(), size })
+        Ok(FileStorage {
+            identity: identity(&stat),
+            operand,
+            file: file.into(),
+            size,
+        })
     }
 }
 
@@ -72,13 +82,18 @@ impl Storage for FileStorage {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        self.file.read_exact_at(buf, offset).map_err(|e| match e.kind() {
-            ErrorKind::UnexpectedEof => Error::corrupt(
-                &self.operand,
-                format!("cut while open: it ends before byte {}", offset + buf.len() as u64),
-            ),
-            _ => Error::io(&self.operand, ("cannot read", e)),
-        })
+        self.file
+            .read_exact_at(buf, offset)
+            .map_err(|e| match e.kind() {
+                ErrorKind::UnexpectedEof => Error::corrupt(
+                    &self.operand,
+                    format!(
+                        "cut while open: it ends before byte {}",
+                        offset + buf.len() as u64
+                    ),
+                ),
+                _ => Error::io(&self.operand, ("cannot read", e)),
+            })
     }
 
     fn identity(&self) -> Option<Identity> {
@@ -121,6 +136,9 @@ mod tests {
         storage.read_at(40, &mut buf).unwrap();
         assert_eq!(buf, [7; 60]);
         std::fs::write(&path, [7; 50]).unwrap();
-        assert!(matches!(storage.read_at(40, &mut buf), Err(Error::Corrupt { .. })));
+        assert!(matches!(
+            storage.read_at(40, &mut buf),
+            Err(Error::Corrupt { .. })
+        ));
     }
 }

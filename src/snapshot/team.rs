@@ -32,8 +32,11 @@ pub(super) fn run(
     progress: impl Fn() -> (u64, u64),
     work: impl Fn(&mut Beat<'_>) -> Result<()> + Sync,
 ) -> Result<()> {
-    let team =
-        Team { cancel: control.cancel(), stop: AtomicBool::new(false), failure: Mutex::new(None) };
+    let team = Team {
+        cancel: control.cancel(),
+        stop: AtomicBool::new(false),
+        failure: Mutex::new(None),
+    };
     std::thread::scope(|scope| {
         for _ in 1..threads {
             let helper = || team.settle(work(&mut || team.check()));
@@ -47,7 +50,11 @@ pub(super) fn run(
             control.advance(done, stored)
         }));
     });
-    match team.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match team
+        .failure
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -125,7 +132,9 @@ mod tests {
                 if calls > 2 { 42 } else { 0 }
             };
             let mut control = Control::new(None, Some(&mut progress));
-            control.begin(crate::control::Phase::Verify, 100, 0).unwrap();
+            control
+                .begin(crate::control::Phase::Verify, 100, 0)
+                .unwrap();
             let result = run(
                 threads,
                 &mut control,

@@ -66,7 +66,10 @@ impl Counted {
 
     /// Reads so far, and bytes of them.
     pub fn get(&self) -> (usize, usize) {
-        (self.0.reads.load(Ordering::Relaxed), self.0.read.load(Ordering::Relaxed))
+        (
+            self.0.reads.load(Ordering::Relaxed),
+            self.0.read.load(Ordering::Relaxed),
+        )
     }
 
     /// Changes the bytes under an open snapshot.
@@ -110,7 +113,12 @@ impl Storage for Counted {
 }
 
 pub fn options(cache_size: u64) -> OpenOptions<'static> {
-    OpenOptions { path: Path::new(""), cache_size, expect_root: None, cancel: None }
+    OpenOptions {
+        path: Path::new(""),
+        cache_size,
+        expect_root: None,
+        cancel: None,
+    }
 }
 
 pub fn open_bytes(bytes: Vec<u8>) -> Result<Snapshot> {
@@ -160,11 +168,17 @@ pub struct Draft {
 }
 
 pub fn data(len: u64, at: u64) -> ExtentEntry {
-    ExtentEntry { len, target: Target::Data(at) }
+    ExtentEntry {
+        len,
+        target: Target::Data(at),
+    }
 }
 
 pub fn zero(len: u64) -> ExtentEntry {
-    ExtentEntry { len, target: Target::Zero }
+    ExtentEntry {
+        len,
+        target: Target::Zero,
+    }
 }
 
 impl Draft {
@@ -174,7 +188,14 @@ impl Draft {
         let total = (count * len) as u64;
         Draft {
             blocks: (0..count).map(|i| (text(i, len), codecs[i % 3])).collect(),
-            streams: vec![("disk", if count == 0 { vec![] } else { vec![data(total, 0)] })],
+            streams: vec![(
+                "disk",
+                if count == 0 {
+                    vec![]
+                } else {
+                    vec![data(total, 0)]
+                },
+            )],
             chunk: None,
             dictionary: None,
             block_size: (len as u32).next_power_of_two().max(4096),
@@ -198,7 +219,15 @@ impl Draft {
         draft.streams = vec![
             ("disk", vec![]),
             ("empty", vec![]),
-            ("memory", vec![zero(4096), data(3 * 8192 + 5, 8192 + 77), zero(1 << 44), data(1, 0)]),
+            (
+                "memory",
+                vec![
+                    zero(4096),
+                    data(3 * 8192 + 5, 8192 + 77),
+                    zero(1 << 44),
+                    data(1, 0),
+                ],
+            ),
         ];
         let disk = &mut draft.streams[0].1;
         for i in 0..10u64 {
@@ -217,7 +246,11 @@ impl Draft {
     }
 
     pub fn data_space(&self) -> Vec<u8> {
-        self.blocks.iter().flat_map(|(bytes, _)| bytes).copied().collect()
+        self.blocks
+            .iter()
+            .flat_map(|(bytes, _)| bytes)
+            .copied()
+            .collect()
     }
 
     /// What a range of a stream must read as.
@@ -244,11 +277,20 @@ impl Draft {
     }
 
     fn leaves(&self) -> Leaves {
-        let method = |level| Method { compression: Compression::Zstd, level };
-        let dictionary = self.dictionary.as_ref().map(|d| EncodeDictionary::new(d, 3).unwrap());
+        let method = |level| Method {
+            compression: Compression::Zstd,
+            level,
+        };
+        let dictionary = self
+            .dictionary
+            .as_ref()
+            .map(|d| EncodeDictionary::new(d, 3).unwrap());
         let stored = |bytes: &[u8], codec| {
             let mut out = Vec::new();
-            let lz4 = Method { compression: Compression::Lz4, level: 0 };
+            let lz4 = Method {
+                compression: Compression::Lz4,
+                level: 0,
+            };
             let mut encoder = match codec {
                 Codec::Stored => return bytes.to_vec(),
                 Codec::Lz4 => Encoder::new(lz4, None),
@@ -261,7 +303,11 @@ impl Draft {
         };
         let (mut at, mut blocks, mut lens, mut hashes) = (0, Vec::new(), Vec::new(), Vec::new());
         for group in self.blocks.chunks(self.fanout) {
-            let mut page = BlockPage { at, base: 0, entries: Vec::new() };
+            let mut page = BlockPage {
+                at,
+                base: 0,
+                entries: Vec::new(),
+            };
             let mut bodies = Vec::new();
             for (bytes, codec) in group {
                 let body = stored(bytes, *codec);
@@ -284,29 +330,59 @@ impl Draft {
         let mut units = Vec::new();
         let mut at = 0;
         for (lens, hashes) in lens.chunks(self.fanout).zip(hashes.chunks(self.fanout)) {
-            let own = if self.chunk.is_some() { lens.to_vec() } else { Vec::new() };
-            units.push(UnitPage { at, lens: own, hashes: hashes.to_vec() });
+            let own = if self.chunk.is_some() {
+                lens.to_vec()
+            } else {
+                Vec::new()
+            };
+            units.push(UnitPage {
+                at,
+                lens: own,
+                hashes: hashes.to_vec(),
+            });
             at += lens.iter().map(|len| u64::from(*len)).sum::<u64>();
         }
         let mut extents = Vec::new();
         for (stream, (_, entries)) in self.streams.iter().enumerate() {
             let mut at = 0;
             for entries in entries.chunks(self.fanout) {
-                let key = PageKey { stream: stream as u32, at };
+                let key = PageKey {
+                    stream: stream as u32,
+                    at,
+                };
                 at += entries.iter().map(|e| e.len).sum::<u64>();
-                extents.push(ExtentPage { key, entries: entries.to_vec() });
+                extents.push(ExtentPage {
+                    key,
+                    entries: entries.to_vec(),
+                });
             }
         }
-        Leaves { extents, blocks, units }
+        Leaves {
+            extents,
+            blocks,
+            units,
+        }
     }
 
     /// The bytes of the file.
     pub fn seal(&self) -> Vec<u8> {
         let mut leaves = self.leaves();
-        let data_size: u64 = self.blocks.iter().map(|(bytes, _)| bytes.len() as u64).sum();
-        let units = leaves.units.iter().map(|page| page.hashes.len() as u64).sum();
-        let stored_size =
-            leaves.blocks.iter().flat_map(|(_, bodies)| bodies).map(|b| b.len() as u64).sum();
+        let data_size: u64 = self
+            .blocks
+            .iter()
+            .map(|(bytes, _)| bytes.len() as u64)
+            .sum();
+        let units = leaves
+            .units
+            .iter()
+            .map(|page| page.hashes.len() as u64)
+            .sum();
+        let stored_size = leaves
+            .blocks
+            .iter()
+            .flat_map(|(_, bodies)| bodies)
+            .map(|b| b.len() as u64)
+            .sum();
         (self.alter_leaves)(&mut leaves);
         let header = Header::default();
         let mut out = header.encode();
@@ -317,29 +393,50 @@ impl Draft {
                 page.base = out.len() as u64;
             }
             bodies.iter().for_each(|body| out.extend_from_slice(body));
-            let key = PageKey { stream: 0, at: page.at };
-            tops[1].push(ChildEntry { key, pointer: put(&mut out, &page.encode()) });
+            let key = PageKey {
+                stream: 0,
+                at: page.at,
+            };
+            tops[1].push(ChildEntry {
+                key,
+                pointer: put(&mut out, &page.encode()),
+            });
         }
         let dictionary = self.dictionary.as_ref().map(|bytes| put(&mut out, bytes));
         for page in leaves.units {
-            let key = PageKey { stream: 0, at: page.at };
-            tops[2].push(ChildEntry { key, pointer: put(&mut out, &page.encode()) });
+            let key = PageKey {
+                stream: 0,
+                at: page.at,
+            };
+            tops[2].push(ChildEntry {
+                key,
+                pointer: put(&mut out, &page.encode()),
+            });
         }
         for page in leaves.extents {
-            tops[0].push(ChildEntry { key: page.key, pointer: put(&mut out, &page.encode()) });
+            tops[0].push(ChildEntry {
+                key: page.key,
+                pointer: put(&mut out, &page.encode()),
+            });
         }
         let kinds = [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units];
         let trees = std::array::from_fn(|i| self.tree(&mut out, kinds[i], tops[i].clone()));
         out.resize(out.len() + self.slack, 0);
         let sum = |entries: &[ExtentEntry], zero| {
-            let wanted = entries.iter().filter(|e| (e.target == Target::Zero) == zero);
+            let wanted = entries
+                .iter()
+                .filter(|e| (e.target == Target::Zero) == zero);
             wanted.map(|e| e.len).sum()
         };
         let mut root = RootPage {
             compression: 1,
             level: 0,
             block_size: self.block_size,
-            cdc: if self.chunk.is_some() { [1, 2, 1 << 20] } else { [0; 3] },
+            cdc: if self.chunk.is_some() {
+                [1, 2, 1 << 20]
+            } else {
+                [0; 3]
+            },
             data_size,
             blocks: self.blocks.len() as u64,
             units,
@@ -376,26 +473,45 @@ impl Draft {
         while tops.len() > 1 {
             let mut nodes = Vec::new();
             for children in tops.chunks(self.fanout) {
-                let node = NodePage { level: height as u8, children: children.to_vec() };
+                let node = NodePage {
+                    level: height as u8,
+                    children: children.to_vec(),
+                };
                 let mut node = (kind, node);
                 (self.alter_node)(&mut node);
                 let key = children[0].key;
-                nodes.push(ChildEntry { key, pointer: put(out, &kind.encode_node(&node.1)) });
+                nodes.push(ChildEntry {
+                    key,
+                    pointer: put(out, &kind.encode_node(&node.1)),
+                });
             }
             tops = nodes;
             height += 1;
         }
-        Tree { height, top: tops.first().map(|top| top.pointer) }
+        Tree {
+            height,
+            top: tops.first().map(|top| top.pointer),
+        }
     }
 }
 
 /// Writes a page, compressed if it gets smaller.
 fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Pointer {
-    let mut encoder =
-        Encoder::new(Method { compression: Compression::Zstd, level: 1 }, None).unwrap();
+    let mut encoder = Encoder::new(
+        Method {
+            compression: Compression::Zstd,
+            level: 1,
+        },
+        None,
+    )
+    .unwrap();
     let mut packed = Vec::new();
     let codec = encoder.encode(bytes, &mut packed).unwrap();
-    let stored = if codec == Codec::Stored { bytes } else { &packed };
+    let stored = if codec == Codec::Stored {
+        bytes
+    } else {
+        &packed
+    };
     let pointer = Pointer {
         offset: out.len() as u64,
         stored_len: stored.len() as u32,

@@ -19,7 +19,10 @@ pub(super) struct Tiling {
 
 impl Tiling {
     pub fn new() -> Self {
-        Tiling { key: RandomState::new(), sum: AtomicU64::new(0) }
+        Tiling {
+            key: RandomState::new(),
+            sum: AtomicU64::new(0),
+        }
     }
 
     /// Adds the run of `len` bytes at `start`.
@@ -34,7 +37,9 @@ impl Tiling {
     }
 
     fn edge(&self, start: u64, end: u64) -> u64 {
-        self.key.hash_one(end).wrapping_sub(self.key.hash_one(start))
+        self.key
+            .hash_one(end)
+            .wrapping_sub(self.key.hash_one(start))
     }
 }
 
@@ -44,7 +49,8 @@ mod tests {
 
     fn tiles(runs: &[(u64, u64)]) -> bool {
         let tiling = Tiling::new();
-        runs.iter().for_each(|(start, len)| tiling.add(*start, *len));
+        runs.iter()
+            .for_each(|(start, len)| tiling.add(*start, *len));
         tiling.tiles(10, 100)
     }
 

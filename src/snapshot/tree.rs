@@ -81,11 +81,17 @@ impl Snapshot {
         match kind {
             TreeKind::Extents => Span {
                 first: self.next_stream(0),
-                limit: PageKey { stream: self.root.streams.len() as u32, at: 0 },
+                limit: PageKey {
+                    stream: self.root.streams.len() as u32,
+                    at: 0,
+                },
             },
             TreeKind::Blocks | TreeKind::Units => Span {
                 first: PageKey::default(),
-                limit: PageKey { stream: 0, at: self.root.data_size },
+                limit: PageKey {
+                    stream: 0,
+                    at: self.root.data_size,
+                },
             },
         }
     }
@@ -106,7 +112,9 @@ impl Snapshot {
             return Err(broken(span, self.corrupt("an index tree is missing")));
         };
         for level in (0..tree.height).rev() {
-            let loaded = self.page(cache, kind, level, &pointer).map_err(|e| broken(span, e))?;
+            let loaded = self
+                .page(cache, kind, level, &pointer)
+                .map_err(|e| broken(span, e))?;
             if span.first == key {
                 visit(&pointer);
             }
@@ -120,15 +128,25 @@ impl Snapshot {
                 }
                 return Ok(Leaf { loaded, span });
             };
-            if node.children.last().is_none_or(|last| last.key >= span.limit) {
+            if node
+                .children
+                .last()
+                .is_none_or(|last| last.key >= span.limit)
+            {
                 return Err(misfit("a child begins beyond its end"));
             }
             let next = node.children.partition_point(|child| child.key <= key);
             let Some(child) = next.checked_sub(1).and_then(|i| node.children.get(i)) else {
                 return Err(misfit("no child covers a place"));
             };
-            let limit = node.children.get(next).map_or(span.limit, |sibling| sibling.key);
-            span = Span { first: child.key, limit };
+            let limit = node
+                .children
+                .get(next)
+                .map_or(span.limit, |sibling| sibling.key);
+            span = Span {
+                first: child.key,
+                limit,
+            };
             pointer = child.pointer;
         }
         Err(broken(span, self.corrupt("an index tree has no leaves")))
@@ -157,7 +175,10 @@ impl Snapshot {
         let rest = self.root.streams.iter().skip(stream as usize);
         let empty = rest.take_while(|s| s.size == 0).count() as u32;
         let end = self.root.streams.len() as u32;
-        PageKey { stream: stream.saturating_add(empty).min(end), at: 0 }
+        PageKey {
+            stream: stream.saturating_add(empty).min(end),
+            at: 0,
+        }
     }
 
     /// A page from the cache or the file.
@@ -177,7 +198,12 @@ impl Snapshot {
         let bytes = self.pointed(pointer, misfit)?;
         let page = Page::decode(kind, level, &bytes, &self.bounds()).map_err(misfit)?;
         let weight = page.weight();
-        let loaded = Arc::new(Loaded { pointer: *pointer, kind, level, page });
+        let loaded = Arc::new(Loaded {
+            pointer: *pointer,
+            kind,
+            level,
+            page,
+        });
         cache.insert(pointer.offset, Arc::clone(&loaded), weight);
         Ok(loaded)
     }
@@ -199,7 +225,10 @@ impl Snapshot {
         }
         let mut decoded = try_zeroed(pointer.decoded_len as usize, "an index page")?;
         let mut scratch = self.pool.take()?;
-        scratch.decoder.decode(pointer.codec, None, &stored, &mut decoded).map_err(misfit)?;
+        scratch
+            .decoder
+            .decode(pointer.codec, None, &stored, &mut decoded)
+            .map_err(misfit)?;
         self.pool.put(scratch);
         Ok(decoded)
     }

@@ -146,9 +146,12 @@ impl<'a> Check<'a> {
     fn ends(&self, control: &Control<'_>) -> Result<()> {
         match Ends::read(&*self.snapshot.storage, control) {
             Ok(ends) if ends.footer.root == self.snapshot.hash => {}
-            Ok(_) => self.damage.elsewhere("it was written over since it was opened".into()),
+            Ok(_) => self
+                .damage
+                .elsewhere("it was written over since it was opened".into()),
             Err(e @ (Error::NotSnapshot { .. } | Error::Unsupported(_))) => {
-                self.damage.elsewhere(format!("it was written over since it was opened: {e}"));
+                self.damage
+                    .elsewhere(format!("it was written over since it was opened: {e}"));
             }
             Err(error) => self.damage.elsewhere(damage_text(error)?),
         }
@@ -167,7 +170,9 @@ impl<'a> Check<'a> {
         let mut scratch = self.snapshot.pool.take()?;
         loop {
             beat()?;
-            let Some(piece) = self.claim(beat)? else { break };
+            let Some(piece) = self.claim(beat)? else {
+                break;
+            };
             self.piece(&piece, &mut scratch, beat)?;
         }
         self.snapshot.pool.put(scratch);
@@ -179,7 +184,13 @@ impl<'a> Check<'a> {
         while cursor.at < self.snapshot.root.data_size {
             let leaf = match cursor.leaf.take() {
                 Some(leaf) => leaf,
-                None => match self.leaf(TreeKind::Blocks, PageKey { stream: 0, at: cursor.at }) {
+                None => match self.leaf(
+                    TreeKind::Blocks,
+                    PageKey {
+                        stream: 0,
+                        at: cursor.at,
+                    },
+                ) {
                     Ok(leaf) => {
                         let page = leaf.blocks()?;
                         self.tiling.add(page.file_at, page.file_end - page.file_at);
@@ -198,20 +209,34 @@ impl<'a> Check<'a> {
             let page = leaf.blocks()?;
             let first = page.index(cursor.at);
             let rest = page.from(cursor.at);
-            let fits = rest.iter().take_while(|b| b.end() - cursor.at <= PIECE).count();
+            let fits = rest
+                .iter()
+                .take_while(|b| b.end() - cursor.at <= PIECE)
+                .count();
             let count = fits.max(1).min(rest.len());
-            cursor.at = rest.get(..count).and_then(|b| b.last()).map_or(page.end, Block::end);
+            cursor.at = rest
+                .get(..count)
+                .and_then(|b| b.last())
+                .map_or(page.end, Block::end);
             cursor.blocks += count as u64;
             if cursor.at < page.end {
                 cursor.leaf = Some(leaf.clone());
             }
-            return Ok(Some(Piece { leaf, blocks: first..first + count }));
+            return Ok(Some(Piece {
+                leaf,
+                blocks: first..first + count,
+            }));
         }
         Ok(None)
     }
 
     fn piece(&self, piece: &Piece, scratch: &mut Scratch, beat: &mut Beat<'_>) -> Result<()> {
-        let blocks = piece.leaf.blocks()?.blocks.get(piece.blocks.clone()).unwrap_or_default();
+        let blocks = piece
+            .leaf
+            .blocks()?
+            .blocks
+            .get(piece.blocks.clone())
+            .unwrap_or_default();
         let Some(base) = blocks.first().map(|b| b.file_at) else {
             return Ok(());
         };
@@ -222,11 +247,17 @@ impl<'a> Check<'a> {
             Ok(()) => true,
             Err(error) => damage_text(error).map(|_| false)?,
         };
-        let Scratch { decoder, stored, block: decoded } = scratch;
+        let Scratch {
+            decoder,
+            stored,
+            block: decoded,
+        } = scratch;
         for block in blocks {
             beat()?;
             let at = (block.file_at - base) as usize;
-            let part = stored.get_mut(at..at + block.stored_len()).unwrap_or_default();
+            let part = stored
+                .get_mut(at..at + block.stored_len())
+                .unwrap_or_default();
             let read = match together {
                 true => Ok(()),
                 false => storage.read_at(block.file_at, part),
@@ -235,9 +266,9 @@ impl<'a> Check<'a> {
                 .and_then(|()| self.snapshot.check_stored(block, part, true))
                 .and_then(|()| match block.entry.codec {
                     Codec::Stored => Ok(&*part),
-                    Codec::ZstdDictionary if !self.has_dictionary => {
-                        Err(self.snapshot.bad_block(block, "its dictionary is damaged".into()))
-                    }
+                    Codec::ZstdDictionary if !self.has_dictionary => Err(self
+                        .snapshot
+                        .bad_block(block, "its dictionary is damaged".into())),
                     _ => {
                         if decoded.len() < block.len() {
                             try_grow(decoded, block.len(), "a decoded block")?;
@@ -252,7 +283,8 @@ impl<'a> Check<'a> {
                 let count = |found: &mut Found| found.blocks_bad += 1;
                 self.bad_data((block.at, block.end()), damage_text(error)?, count, beat)?;
             }
-            self.done.fetch_add(block.entry.decoded_len.into(), Ordering::Relaxed);
+            self.done
+                .fetch_add(block.entry.decoded_len.into(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -275,7 +307,8 @@ impl<'a> Check<'a> {
             };
             let page = leaf.units()?;
             if page.at == at {
-                self.units.fetch_add(page.hashes.len() as u64, Ordering::Relaxed);
+                self.units
+                    .fetch_add(page.hashes.len() as u64, Ordering::Relaxed);
             }
             let start = at;
             for (end, hash) in page.from(at) {
@@ -374,7 +407,8 @@ impl<'a> Check<'a> {
         for (stream, (data, zero)) in streams.iter().zip(sums) {
             if whole && (stream.data_size, stream.zero_size) != (data, zero) {
                 let name = stream.name.escape_debug();
-                self.damage.elsewhere(format!("the extents of stream '{name}' do not add up"));
+                self.damage
+                    .elsewhere(format!("the extents of stream '{name}' do not add up"));
             }
         }
         Ok(())
@@ -387,20 +421,34 @@ impl<'a> Check<'a> {
         }
         let cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         let root = &self.snapshot.root;
-        let counted = (cursor.blocks, cursor.stored, self.units.load(Ordering::Relaxed));
+        let counted = (
+            cursor.blocks,
+            cursor.stored,
+            self.units.load(Ordering::Relaxed),
+        );
         if counted != (root.blocks, root.stored_size, root.units) {
             self.damage
                 .elsewhere("blocks and units do not add up to the root page's counts".into());
         }
         if !self.tiling.tiles(PAGE_4K as u64, self.snapshot.body_end) {
-            self.damage.elsewhere("blocks and pages do not tile the file".into());
+            self.damage
+                .elsewhere("blocks and pages do not tile the file".into());
         }
     }
 
     fn conclude(self, report: &mut VerifyReport) -> Result<()> {
         let root = &self.snapshot.root;
-        let cursor = self.cursor.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Found { mut blocks_bad, blocks_lost, place, why, .. } = self.damage.into_found();
+        let cursor = self
+            .cursor
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Found {
+            mut blocks_bad,
+            blocks_lost,
+            place,
+            why,
+            ..
+        } = self.damage.into_found();
         if blocks_lost {
             blocks_bad += root.blocks.saturating_sub(cursor.blocks);
         }
@@ -425,8 +473,13 @@ fn first_place(leaf: &ExtentLeaf, ranges: &[BadRange]) -> Option<PageKey> {
     if ranges.is_empty() {
         return None;
     }
-    let at = leaf.runs(leaf.key.at).find_map(|run| first_bad(&run, ranges))?;
-    Some(PageKey { stream: leaf.key.stream, at })
+    let at = leaf
+        .runs(leaf.key.at)
+        .find_map(|run| first_bad(&run, ranges))?;
+    Some(PageKey {
+        stream: leaf.key.stream,
+        at,
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,13 @@ use crate::control::{Cancel, Progress};
 
 fn to(path: &Path) -> ExtractOptions<'_> {
     let existing = Existing::Refuse("FLAG");
-    ExtractOptions { path, existing, sync: false, in_place: false, threads: 1 }
+    ExtractOptions {
+        path,
+        existing,
+        sync: false,
+        in_place: false,
+        threads: 1,
+    }
 }
 
 fn run(snapshot: &Snapshot, stream: u32, options: &ExtractOptions<'_>) -> Result<()> {
@@ -47,12 +53,23 @@ fn streams_come_back_whole_and_sparse() {
     for stream in 0..4 {
         for threads in [1, 2, 5] {
             let path = folder.path(&format!("{stream}-{threads}"));
-            run(&snapshot, stream as u32, &ExtractOptions { threads, ..to(&path) }).unwrap();
+            run(
+                &snapshot,
+                stream as u32,
+                &ExtractOptions {
+                    threads,
+                    ..to(&path)
+                },
+            )
+            .unwrap();
             let size = draft.size(stream);
             assert!(std::fs::read(&path).unwrap() == draft.content(stream, 0, size as usize));
             let info = path.metadata().unwrap();
             let zeros: u64 = snapshot.streams()[stream].zero_size;
-            assert!(info.blocks() * 512 <= size - zeros + (64 << 10), "{stream}: {info:?}");
+            assert!(
+                info.blocks() * 512 <= size - zeros + (64 << 10),
+                "{stream}: {info:?}"
+            );
         }
     }
 }
@@ -69,7 +86,10 @@ fn a_huge_hole_costs_nothing() {
     assert_eq!(info.size(), (5 << 40) + 16384);
     assert!(info.blocks() * 512 <= 64 << 10);
     let mut buf = vec![0; 16384];
-    std::fs::File::open(&path).unwrap().read_exact_at(&mut buf, 4 << 40).unwrap();
+    std::fs::File::open(&path)
+        .unwrap()
+        .read_exact_at(&mut buf, 4 << 40)
+        .unwrap();
     assert_eq!(buf, draft.data_space());
 }
 
@@ -80,15 +100,35 @@ fn an_existing_file_is_refused_or_replaced() {
     std::fs::write(&path, "old").unwrap();
     let draft = Draft::sample();
     let snapshot = open_bytes(draft.seal()).unwrap();
-    assert!(matches!(run(&snapshot, 0, &to(&path)), Err(Error::Exists { .. })));
+    assert!(matches!(
+        run(&snapshot, 0, &to(&path)),
+        Err(Error::Exists { .. })
+    ));
     assert_eq!(std::fs::read(&path).unwrap(), b"old");
-    run(&snapshot, 0, &ExtractOptions { existing: Existing::Replace, sync: true, ..to(&path) })
-        .unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), draft.content(0, 0, draft.size(0) as usize));
+    run(
+        &snapshot,
+        0,
+        &ExtractOptions {
+            existing: Existing::Replace,
+            sync: true,
+            ..to(&path)
+        },
+    )
+    .unwrap();
+    assert_eq!(
+        std::fs::read(&path).unwrap(),
+        draft.content(0, 0, draft.size(0) as usize)
+    );
     assert_eq!(folder.count(), 1);
     let absent = folder.path("absent/out");
-    assert!(matches!(run(&snapshot, 0, &to(&absent)), Err(Error::Output { .. })));
-    assert!(matches!(run(&snapshot, 9, &to(&path)), Err(Error::NoStream(_))));
+    assert!(matches!(
+        run(&snapshot, 0, &to(&absent)),
+        Err(Error::Output { .. })
+    ));
+    assert!(matches!(
+        run(&snapshot, 9, &to(&path)),
+        Err(Error::NoStream(_))
+    ));
 }
 
 #[test]
@@ -102,7 +142,12 @@ fn in_place_writes_over_what_is_there_zeros_too() {
             for threads in [1, 3] {
                 let path = folder.path("file");
                 std::fs::write(&path, vec![0xdd; old as usize]).unwrap();
-                let options = ExtractOptions { in_place: true, threads, sync: true, ..to(&path) };
+                let options = ExtractOptions {
+                    in_place: true,
+                    threads,
+                    sync: true,
+                    ..to(&path)
+                };
                 let before = path.metadata().unwrap();
                 run(&snapshot, stream as u32, &options).unwrap();
                 let after = path.metadata().unwrap();
@@ -127,9 +172,24 @@ fn in_place_wants_a_file_or_device_that_is_there() {
         0,
     )
     .unwrap();
-    for path in [folder.path("absent"), folder.path("."), fifo, PathBuf::from("/dev/null")] {
-        let result = run(&snapshot, 0, &ExtractOptions { in_place: true, ..to(&path) });
-        assert!(matches!(result, Err(Error::Output { .. })), "{path:?}: {result:?}");
+    for path in [
+        folder.path("absent"),
+        folder.path("."),
+        fifo,
+        PathBuf::from("/dev/null"),
+    ] {
+        let result = run(
+            &snapshot,
+            0,
+            &ExtractOptions {
+                in_place: true,
+                ..to(&path)
+            },
+        );
+        assert!(
+            matches!(result, Err(Error::Output { .. })),
+            "{path:?}: {result:?}"
+        );
     }
     assert_eq!(folder.count(), 1);
 }
@@ -142,14 +202,28 @@ fn the_snapshot_itself_is_no_output() {
     std::fs::write(&path, &bytes).unwrap();
     std::fs::hard_link(&path, folder.path("hard")).unwrap();
     std::os::unix::fs::symlink("snapshot", folder.path("soft")).unwrap();
-    let open = OpenOptions { path: &path, ..options(0) };
+    let open = OpenOptions {
+        path: &path,
+        ..options(0)
+    };
     let snapshot = Snapshot::open(&open).unwrap();
     for name in ["snapshot", "./snapshot", "hard", "soft"] {
         for in_place in [false, true] {
             let path = folder.path(name);
             let existing = Existing::Replace;
-            let result = run(&snapshot, 0, &ExtractOptions { existing, in_place, ..to(&path) });
-            assert!(matches!(result, Err(Error::InvalidArgument(_))), "{name}: {result:?}");
+            let result = run(
+                &snapshot,
+                0,
+                &ExtractOptions {
+                    existing,
+                    in_place,
+                    ..to(&path)
+                },
+            );
+            assert!(
+                matches!(result, Err(Error::InvalidArgument(_))),
+                "{name}: {result:?}"
+            );
         }
     }
     assert!(std::fs::read(&path).unwrap() == bytes);
@@ -162,14 +236,26 @@ fn damage_failing_reads_and_cancelling_leave_nothing() {
     let draft = draft();
     let (storage, handle) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
-    let at = snapshot.block_leaf(3 << 20).unwrap().blocks().unwrap().from(3 << 20)[0].file_at;
+    let at = snapshot
+        .block_leaf(3 << 20)
+        .unwrap()
+        .blocks()
+        .unwrap()
+        .from(3 << 20)[0]
+        .file_at;
     for threads in [1, 4] {
-        let options = ExtractOptions { threads, ..to(&path) };
+        let options = ExtractOptions {
+            threads,
+            ..to(&path)
+        };
         handle.fail_at(at);
         assert!(matches!(run(&snapshot, 0, &options), Err(Error::Io { .. })));
         handle.fail_at(u64::MAX);
         handle.change(|bytes| bytes[at as usize] ^= 1);
-        assert!(matches!(run(&snapshot, 1, &options), Err(Error::Corrupt { .. })));
+        assert!(matches!(
+            run(&snapshot, 1, &options),
+            Err(Error::Corrupt { .. })
+        ));
         handle.change(|bytes| bytes[at as usize] ^= 1);
         let cancel = Cancel::default();
         let mut calls = 0;
@@ -209,7 +295,10 @@ fn progress_counts_holes() {
                 0
             };
             let mut control = Control::new(None, Some(&mut progress));
-            let options = ExtractOptions { in_place, ..to(&path) };
+            let options = ExtractOptions {
+                in_place,
+                ..to(&path)
+            };
             snapshot.extract(stream, &options, &mut control).unwrap();
             let size = draft.size(stream as usize);
             let data = snapshot.streams()[stream as usize].data_size;

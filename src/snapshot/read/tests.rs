@@ -7,7 +7,10 @@ use crate::format::Codec;
 fn check(snapshot: &Snapshot, draft: &Draft, stream: usize, at: u64, len: usize) {
     let mut buf = vec![0xaa; len];
     snapshot.read(stream as u32, at, &mut buf).unwrap();
-    assert!(buf == draft.content(stream, at, len), "stream {stream}: {len} bytes at {at}");
+    assert!(
+        buf == draft.content(stream, at, len),
+        "stream {stream}: {len} bytes at {at}"
+    );
 }
 
 /// Small numbers in an order of no meaning.
@@ -23,7 +26,11 @@ fn scatter() -> impl Iterator<Item = u64> {
 
 #[test]
 fn what_was_written_is_read_at_any_place() {
-    for draft in [Draft::sample(), Draft::sample().chunked(1000), Draft::of_blocks(40, 5 * 4096)] {
+    for draft in [
+        Draft::sample(),
+        Draft::sample().chunked(1000),
+        Draft::of_blocks(40, 5 * 4096),
+    ] {
         let bytes = draft.seal();
         for cache_size in [0, 1, 9000, 40_000] {
             let (storage, _) = Counted::new(bytes.clone());
@@ -56,30 +63,54 @@ fn the_end_is_exact() {
         let stream = stream as u32;
         snapshot.read(stream, size, &mut []).unwrap();
         snapshot.read(stream, 0, &mut []).unwrap();
-        for (at, len) in [(size, 1), (size + 1, 0), (size.saturating_sub(1), 2), (u64::MAX, 1)] {
+        for (at, len) in [
+            (size, 1),
+            (size + 1, 0),
+            (size.saturating_sub(1), 2),
+            (u64::MAX, 1),
+        ] {
             let mut buf = vec![7; len];
             let result = snapshot.read(stream, at, &mut buf);
             assert!(matches!(result, Err(Error::OutOfRange(_))), "{len} at {at}");
             assert_eq!(buf, vec![7; len]);
         }
-        assert!(matches!(snapshot.extent(stream, size), Err(Error::OutOfRange(_))));
+        assert!(matches!(
+            snapshot.extent(stream, size),
+            Err(Error::OutOfRange(_))
+        ));
     }
-    assert!(matches!(snapshot.read(3, 0, &mut []), Err(Error::NoStream(_))));
+    assert!(matches!(
+        snapshot.read(3, 0, &mut []),
+        Err(Error::NoStream(_))
+    ));
     assert!(matches!(snapshot.extent(3, 0), Err(Error::NoStream(_))));
 }
 
 #[test]
 fn extents_tell_data_from_zeros() {
     let mut draft = Draft::of_blocks(3, 4096);
-    draft.streams[0].1 =
-        vec![data(100, 50), data(50, 0), zero(7), zero(8), data(1, 9), zero(1 << 50)];
+    draft.streams[0].1 = vec![
+        data(100, 50),
+        data(50, 0),
+        zero(7),
+        zero(8),
+        data(1, 9),
+        zero(1 << 50),
+    ];
     let snapshot = open_bytes(draft.seal()).unwrap();
-    let runs = [(150, ExtentKind::Data), (15, ExtentKind::Zero), (1, ExtentKind::Data)];
+    let runs = [
+        (150, ExtentKind::Data),
+        (15, ExtentKind::Zero),
+        (1, ExtentKind::Data),
+    ];
     let mut start = 0;
     for (len, kind) in runs {
         for at in start..start + len {
             let extent = snapshot.extent(0, at).unwrap();
-            assert_eq!((extent.kind, extent.offset, extent.len), (kind, at, start + len - at));
+            assert_eq!(
+                (extent.kind, extent.offset, extent.len),
+                (kind, at, start + len - at)
+            );
         }
         start += len;
     }
@@ -143,7 +174,10 @@ fn a_forged_checksum_is_caught_when_the_root_is_known() {
     // Both blocks have one length, so that one can stand in for the other; its checksum in the
     // table is made to fit, its hash is not.
     let mut draft = Draft::of_blocks(2, 4096);
-    draft.blocks = vec![(text(1, 4096), Codec::Stored), (text(2, 4096), Codec::Stored)];
+    draft.blocks = vec![
+        (text(1, 4096), Codec::Stored),
+        (text(2, 4096), Codec::Stored),
+    ];
     draft.alter_leaves = Box::new(|leaves| {
         let (page, bodies) = &mut leaves.blocks[0];
         bodies[0] = bodies[1].clone();
@@ -197,7 +231,10 @@ fn a_cold_read_costs_a_page_a_level_and_a_block_and_a_warm_one_nothing() {
     let draft = Draft::sample();
     let (storage, counts) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
-    let levels: u32 = snapshot.root.trees[..2].iter().map(|tree| tree.height).sum();
+    let levels: u32 = snapshot.root.trees[..2]
+        .iter()
+        .map(|tree| tree.height)
+        .sum();
     assert!(levels >= 5);
     let before = counts.get().0;
     // From block 5, and without the dictionary.
@@ -226,7 +263,10 @@ fn caches_keep_to_their_bounds() {
             snapshot.read(0, at as u64, &mut buf).unwrap();
             assert_eq!(buf, content[at..at + 50]);
             let held = snapshot.blocks.weight() + snapshot.pages.weight();
-            assert!(held as u64 <= cache_size + PAGES_MIN, "{held} of {cache_size}");
+            assert!(
+                held as u64 <= cache_size + PAGES_MIN,
+                "{held} of {cache_size}"
+            );
             assert!(snapshot.pool.bytes() <= Pool::BYTES_MAX);
         }
     }
@@ -249,7 +289,11 @@ fn many_threads_read_at_once() {
     for cache_size in [1, 30_000] {
         let (storage, _) = Counted::new(draft.seal());
         let snapshot = Snapshot::from_storage(Box::new(storage), &options(cache_size)).unwrap();
-        let whole = [draft.content(0, 0, 90_000), vec![], draft.content(2, 0, 90_000)];
+        let whole = [
+            draft.content(0, 0, 90_000),
+            vec![],
+            draft.content(2, 0, 90_000),
+        ];
         std::thread::scope(|scope| {
             for thread in 0..4usize {
                 let (snapshot, whole) = (&snapshot, &whole);

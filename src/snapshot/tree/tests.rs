@@ -23,7 +23,11 @@ fn read_all(snapshot: &Snapshot) -> Result<()> {
 }
 
 fn verify(snapshot: &Snapshot) -> Result<()> {
-    snapshot.verify(2, &mut Control::new(None, None), &mut VerifyReport::default())
+    snapshot.verify(
+        2,
+        &mut Control::new(None, None),
+        &mut VerifyReport::default(),
+    )
 }
 
 /// A snapshot that is whole in itself, with good hashes, but lies: neither reading nor checking
@@ -43,15 +47,24 @@ fn refused(name: &str, draft: Draft) {
 }
 
 fn leaves(alter: impl Fn(&mut Leaves) + 'static) -> Draft {
-    Draft { alter_leaves: Box::new(alter), ..Draft::sample() }
+    Draft {
+        alter_leaves: Box::new(alter),
+        ..Draft::sample()
+    }
 }
 
 fn nodes(alter: impl Fn(TreeKind, &mut NodePage) + 'static) -> Draft {
-    Draft { alter_node: Box::new(move |(kind, node)| alter(*kind, node)), ..Draft::sample() }
+    Draft {
+        alter_node: Box::new(move |(kind, node)| alter(*kind, node)),
+        ..Draft::sample()
+    }
 }
 
 fn root(alter: impl Fn(&mut RootPage) + 'static) -> Draft {
-    Draft { alter_root: Box::new(alter), ..Draft::sample() }
+    Draft {
+        alter_root: Box::new(alter),
+        ..Draft::sample()
+    }
 }
 
 #[test]
@@ -65,18 +78,36 @@ fn the_sample_itself_is_good() {
 
 #[test]
 fn leaves_that_lie() {
-    refused("data beyond the end", leaves(|l| l.extents[1].entries[1] = data(4096, 1 << 40)));
+    refused(
+        "data beyond the end",
+        leaves(|l| l.extents[1].entries[1] = data(4096, 1 << 40)),
+    );
     refused(
         "data over the end",
         leaves(|l| l.extents[0].entries[0] = data(4096, 11 * 8192 + 4096 - 100)),
     );
-    let parent = Target::Parent { ancestor: 0, stream: 0, at: 0 };
+    let parent = Target::Parent {
+        ancestor: 0,
+        stream: 0,
+        at: 0,
+    };
     refused(
         "a parent",
-        leaves(move |l| l.extents[2].entries[0] = ExtentEntry { len: 4096, target: parent }),
+        leaves(move |l| {
+            l.extents[2].entries[0] = ExtentEntry {
+                len: 4096,
+                target: parent,
+            }
+        }),
     );
-    refused("a gap of extents", leaves(|l| l.extents[1].entries[0].len -= 1));
-    refused("an overlap of extents", leaves(|l| l.extents[1].entries[0].len += 1));
+    refused(
+        "a gap of extents",
+        leaves(|l| l.extents[1].entries[0].len -= 1),
+    );
+    refused(
+        "an overlap of extents",
+        leaves(|l| l.extents[1].entries[0].len += 1),
+    );
     refused(
         "extents beyond the stream",
         leaves(|l| {
@@ -90,7 +121,10 @@ fn leaves_that_lie() {
         }),
     );
     refused("a missing leaf", leaves(|l| drop(l.extents.remove(2))));
-    refused("a stream without leaves", leaves(|l| l.extents.retain(|page| page.key.stream == 0)));
+    refused(
+        "a stream without leaves",
+        leaves(|l| l.extents.retain(|page| page.key.stream == 0)),
+    );
     refused(
         "no leaf of the first stream",
         leaves(|l| {
@@ -102,7 +136,11 @@ fn leaves_that_lie() {
         leaves(|l| {
             let mut page = l.extents[0].clone();
             page.key.stream = 1;
-            let place = l.extents.iter().position(|page| page.key.stream == 2).unwrap();
+            let place = l
+                .extents
+                .iter()
+                .position(|page| page.key.stream == 2)
+                .unwrap();
             l.extents.insert(place, page);
         }),
     );
@@ -113,12 +151,27 @@ fn leaves_that_lie() {
         }),
     );
     refused("a gap of blocks", leaves(|l| l.blocks[1].0.at += 4096));
-    refused("a block too short", leaves(|l| l.blocks[0].0.entries[1].decoded_len -= 1));
-    refused("a block too long", leaves(|l| l.blocks[0].0.entries[1].decoded_len += 1));
-    refused("a missing block", leaves(|l| l.blocks[2].0.entries.truncate(2)));
+    refused(
+        "a block too short",
+        leaves(|l| l.blocks[0].0.entries[1].decoded_len -= 1),
+    );
+    refused(
+        "a block too long",
+        leaves(|l| l.blocks[0].0.entries[1].decoded_len += 1),
+    );
+    refused(
+        "a missing block",
+        leaves(|l| l.blocks[2].0.entries.truncate(2)),
+    );
     refused("blocks in the header", leaves(|l| l.blocks[1].0.base = 100));
-    refused("blocks beyond the end", leaves(|l| l.blocks[1].0.base = 1 << 40));
-    refused("blocks far beyond the end", leaves(|l| l.blocks[1].0.base = u64::MAX - 10));
+    refused(
+        "blocks beyond the end",
+        leaves(|l| l.blocks[1].0.base = 1 << 40),
+    );
+    refused(
+        "blocks far beyond the end",
+        leaves(|l| l.blocks[1].0.base = u64::MAX - 10),
+    );
     refused("blocks elsewhere", leaves(|l| l.blocks[1].0.base = 4096));
 }
 
@@ -162,8 +215,14 @@ fn nodes_that_lie() {
                 }
             })
         };
-        refused("a key that is not the child's", at(|node| node.children[1].key.at += 1));
-        refused("a first key that is not the node's", at(|node| node.children[0].key.at += 1));
+        refused(
+            "a key that is not the child's",
+            at(|node| node.children[1].key.at += 1),
+        );
+        refused(
+            "a first key that is not the node's",
+            at(|node| node.children[0].key.at += 1),
+        );
         refused(
             "two children swapped",
             at(|node| {
@@ -172,16 +231,25 @@ fn nodes_that_lie() {
                 node.children[1].pointer = a;
             }),
         );
-        refused("one child twice", at(|node| node.children[1].pointer = node.children[0].pointer));
+        refused(
+            "one child twice",
+            at(|node| node.children[1].pointer = node.children[0].pointer),
+        );
         refused("a child dropped", at(|node| _ = node.children.remove(1)));
-        refused("a child outside the file", at(|node| node.children[1].pointer.offset = 1 << 50));
+        refused(
+            "a child outside the file",
+            at(|node| node.children[1].pointer.offset = 1 << 50),
+        );
         refused(
             "a child at the end of numbers",
             at(|node| {
                 node.children[1].pointer.offset = u64::MAX - 5000;
             }),
         );
-        refused("a child that hashes otherwise", at(|node| node.children[1].pointer.hash[0] ^= 1));
+        refused(
+            "a child that hashes otherwise",
+            at(|node| node.children[1].pointer.hash[0] ^= 1),
+        );
         refused(
             "a child beyond the node's end",
             at(|node| {
@@ -192,9 +260,18 @@ fn nodes_that_lie() {
         );
     }
     // A page of one tree in the other.
-    refused("a tree of another kind", root(|root| root.trees[0] = root.trees[1]));
-    refused("a tree that is too high", root(|root| root.trees[1].height += 1));
-    refused("a tree that is too low", root(|root| root.trees[0].height -= 1));
+    refused(
+        "a tree of another kind",
+        root(|root| root.trees[0] = root.trees[1]),
+    );
+    refused(
+        "a tree that is too high",
+        root(|root| root.trees[1].height += 1),
+    );
+    refused(
+        "a tree that is too low",
+        root(|root| root.trees[0].height -= 1),
+    );
 }
 
 #[test]
@@ -256,7 +333,10 @@ fn a_walk_visits_each_page_once() {
     let snapshot = open_bytes(Draft::sample().seal()).unwrap();
     for kind in [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units] {
         let mut seen = Vec::new();
-        let super::Span { first: mut key, limit } = snapshot.span(kind);
+        let super::Span {
+            first: mut key,
+            limit,
+        } = snapshot.span(kind);
         while key < limit {
             let visit = |p: &crate::format::Pointer| seen.push(p.offset);
             let leaf = snapshot.descend(&snapshot.pages, kind, key, visit);

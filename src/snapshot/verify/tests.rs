@@ -21,8 +21,14 @@ fn large() -> Draft {
     let mut draft = Draft::of_blocks(90, 64 << 10);
     draft.fanout = 25;
     draft.streams = vec![
-        ("disk", vec![zero(100), data(64 << 10, 80 << 16), data(10 << 16, 5 << 16)]),
-        ("memory", vec![data(70 << 16, 0), zero(1 << 40), data(20 << 16, 70 << 16)]),
+        (
+            "disk",
+            vec![zero(100), data(64 << 10, 80 << 16), data(10 << 16, 5 << 16)],
+        ),
+        (
+            "memory",
+            vec![data(70 << 16, 0), zero(1 << 40), data(20 << 16, 70 << 16)],
+        ),
     ];
     draft
 }
@@ -42,7 +48,13 @@ fn the_undamaged_pass_with_any_number_of_threads() {
             let (result, report) = verify(&snapshot, threads);
             result.unwrap();
             let blocks_checked = draft.blocks.len() as u64;
-            assert_eq!(report, VerifyReport { blocks_checked, ..VerifyReport::default() });
+            assert_eq!(
+                report,
+                VerifyReport {
+                    blocks_checked,
+                    ..VerifyReport::default()
+                }
+            );
         }
     }
 }
@@ -51,12 +63,16 @@ fn the_undamaged_pass_with_any_number_of_threads() {
 fn every_changed_byte_is_reported_and_no_other_bytes_are_read() {
     for draft in [Draft::sample(), Draft::sample().chunked(3000)] {
         let good = draft.seal();
-        let (disk, memory) =
-            (draft.content(0, 0, draft.size(0) as usize), draft.content(2, 0, 50_000));
+        let (disk, memory) = (
+            draft.content(0, 0, draft.size(0) as usize),
+            draft.content(2, 0, 50_000),
+        );
         for at in 4096..good.len() - 4096 {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << (at % 8);
-            let Ok(snapshot) = open_bytes(bytes) else { continue };
+            let Ok(snapshot) = open_bytes(bytes) else {
+                continue;
+            };
             let (why, _) = corrupt(&snapshot, 1);
             assert!(!why.is_empty());
             if at % 16 != 0 {
@@ -79,7 +95,14 @@ fn bad_blocks_are_counted_and_the_first_is_placed() {
     let good = draft.seal();
     let snapshot = open_bytes(good.clone()).unwrap();
     let blocks: Vec<Block> = (0..90u64)
-        .map(|i| snapshot.block_leaf(i << 16).unwrap().blocks().unwrap().from(i << 16)[0])
+        .map(|i| {
+            snapshot
+                .block_leaf(i << 16)
+                .unwrap()
+                .blocks()
+                .unwrap()
+                .from(i << 16)[0]
+        })
         .collect();
     let disk = |at| (0, at);
     let memory = |at| (1, at);
@@ -101,9 +124,15 @@ fn bad_blocks_are_counted_and_the_first_is_placed() {
         for threads in [1, 3] {
             let (why, report) = corrupt(&snapshot, threads);
             assert_eq!((report.bad_stream, report.bad_offset), place, "{bad:?}");
-            assert_eq!((report.blocks_checked, report.blocks_bad), (90, bad.len() as u64));
+            assert_eq!(
+                (report.blocks_checked, report.blocks_bad),
+                (90, bad.len() as u64)
+            );
             let first = blocks[*bad.iter().min().unwrap()].file_at;
-            assert!(why.contains(&format!("block at byte {first}: its checksum")), "{why}");
+            assert!(
+                why.contains(&format!("block at byte {first}: its checksum")),
+                "{why}"
+            );
         }
     }
 }
@@ -114,13 +143,22 @@ fn damage_in_no_stream_is_damage() {
     // Nothing refers to the second block.
     draft.streams[0].1 = vec![data(4096, 0), data(4096, 8192)];
     let good = draft.seal();
-    let at = open_bytes(good.clone()).unwrap().block_leaf(4096).unwrap().blocks().unwrap().blocks
-        [1]
-    .file_at;
+    let at = open_bytes(good.clone())
+        .unwrap()
+        .block_leaf(4096)
+        .unwrap()
+        .blocks()
+        .unwrap()
+        .blocks[1]
+        .file_at;
     let mut bytes = good;
     bytes[at as usize] ^= 1;
     let (_, report) = corrupt(&open_bytes(bytes).unwrap(), 1);
-    let expected = VerifyReport { blocks_checked: 3, blocks_bad: 1, ..VerifyReport::default() };
+    let expected = VerifyReport {
+        blocks_checked: 3,
+        blocks_bad: 1,
+        ..VerifyReport::default()
+    };
     assert_eq!(report, expected);
 }
 
@@ -152,7 +190,10 @@ fn a_bad_page_takes_its_range_and_no_more() {
     // The second page of blocks: 25 of them cannot be found.
     let at = page_of(TreeKind::Blocks, key(0, 30 << 16));
     let (why, report) = corrupt(&break_at(at), 2);
-    assert!(why.contains(&format!("page of blocks at byte {at}")), "{why}");
+    assert!(
+        why.contains(&format!("page of blocks at byte {at}")),
+        "{why}"
+    );
     assert_eq!((report.blocks_checked, report.blocks_bad), (65, 25));
     assert_eq!((report.bad_stream, report.bad_offset), (1, 25 << 16));
     // The only page of the second stream's extents.
@@ -172,14 +213,23 @@ fn a_bad_page_takes_its_range_and_no_more() {
 /// All hashes and checksums are good; only counting finds these.
 #[test]
 fn files_that_do_not_add_up() {
-    let leaves =
-        |alter: fn(&mut Leaves)| Draft { alter_leaves: Box::new(alter), ..Draft::sample() };
+    let leaves = |alter: fn(&mut Leaves)| Draft {
+        alter_leaves: Box::new(alter),
+        ..Draft::sample()
+    };
     let root = |alter: fn(&mut crate::format::RootPage)| Draft {
         alter_root: Box::new(alter),
         ..Draft::sample()
     };
     for (name, draft, expected) in [
-        ("slack", Draft { slack: 1, ..Draft::sample() }, "tile the file"),
+        (
+            "slack",
+            Draft {
+                slack: 1,
+                ..Draft::sample()
+            },
+            "tile the file",
+        ),
         (
             "an unused dictionary twice",
             {
@@ -199,8 +249,16 @@ fn files_that_do_not_add_up() {
             }),
             "stream 'disk' do not add up",
         ),
-        ("a unit's hash", leaves(|l| l.units[2].hashes[1][3] ^= 1), "hash of a unit"),
-        ("two units swapped", leaves(|l| l.units[1].hashes.swap(0, 2)), "hash of a unit"),
+        (
+            "a unit's hash",
+            leaves(|l| l.units[2].hashes[1][3] ^= 1),
+            "hash of a unit",
+        ),
+        (
+            "two units swapped",
+            leaves(|l| l.units[1].hashes.swap(0, 2)),
+            "hash of a unit",
+        ),
     ] {
         let snapshot = open_bytes(draft.seal()).unwrap();
         let (why, report) = corrupt(&snapshot, 2);
@@ -242,7 +300,9 @@ fn what_is_cached_is_not_trusted() {
     let dictionary = snapshot.root.dictionary.unwrap();
     let pages = snapshot.root.trees.map(|tree| tree.top.unwrap());
     let footer = snapshot.body_end + 1;
-    let places = [dictionary.offset, 4096, 7, footer].into_iter().chain(pages.map(|p| p.offset));
+    let places = [dictionary.offset, 4096, 7, footer]
+        .into_iter()
+        .chain(pages.map(|p| p.offset));
     for at in places {
         handle.change(|bytes| bytes[at as usize] ^= 1);
         corrupt(&snapshot, 2);
@@ -322,7 +382,9 @@ fn more_bad_ranges_than_are_kept() {
     draft = draft.chunked(4);
     draft.block_size = 4096;
     draft.fanout = 200;
-    draft.blocks = (0..count).map(|i| ((i as u32).to_le_bytes().to_vec(), Codec::Stored)).collect();
+    draft.blocks = (0..count)
+        .map(|i| ((i as u32).to_le_bytes().to_vec(), Codec::Stored))
+        .collect();
     let len = count as u64 * 4;
     // A good block, then from a bad one on backwards through data space in halves.
     draft.streams[0].1 = vec![data(4, 4), data(len / 2, len / 2), data(len / 2, 0)];
@@ -337,6 +399,9 @@ fn more_bad_ranges_than_are_kept() {
     });
     let snapshot = open_bytes(draft.seal()).unwrap();
     let (_, report) = corrupt(&snapshot, 2);
-    assert_eq!((report.blocks_checked, report.blocks_bad), (count as u64, count as u64 / 2));
+    assert_eq!(
+        (report.blocks_checked, report.blocks_bad),
+        (count as u64, count as u64 / 2)
+    );
     assert_eq!((report.bad_stream, report.bad_offset), (0, 4));
 }
