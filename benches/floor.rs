@@ -5,8 +5,6 @@
 //! floor --codec lz4|zstd [--level N] [--block-size N] [--threads N] INPUT OUTPUT
 //! prints `seconds BYTES_READ BYTES_WRITTEN`.
 
-#![allow(clippy::unwrap_used)] // a bench may die of what a library may not
-
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +14,7 @@ use hexz::codec::{Encoder, Method};
 use hexz::format::Codec;
 use hexz::pack::unit_hash;
 use hexz::profile::Compression;
-use hexz::source::{Content, Format, Source};
+use hexz::source::{Content, Format};
 
 /// Bytes that a thread takes at once, as a build reads them.
 const SHARE: u64 = 1 << 20;

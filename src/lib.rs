@@ -5,6 +5,9 @@
 //!
 //! Arrows point down: `capi` → `pack`, `snapshot` → `source`, `sink`, `codec`, `format` → `error`.
 
+// A library in somebody's process may not die of what it is given.
+#![deny(clippy::unwrap_used, clippy::expect_used)]
+
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("hexz is built and tested on 64-bit Linux only");
 

@@ -200,12 +200,9 @@ impl Args {
     /// # Safety
     ///
     /// As for [`Args::bytes`].
-    pub unsafe fn path(&self, string: *const c_char, name: &str) -> Result<Option<&Path>> {
+    pub unsafe fn path(&self, string: *const c_char) -> Option<&Path> {
         // SAFETY: as promised.
-        match unsafe { self.bytes(string) } {
-            None => Ok(None),
-            Some(bytes) => Ok(Some(Path::new(OsStr::from_bytes(bytes)))),
-        }
+        unsafe { self.bytes(string) }.map(|bytes| Path::new(OsStr::from_bytes(bytes)))
     }
 }
 
@@ -367,8 +364,7 @@ mod tests {
         unsafe {
             assert_eq!(ARGS.bytes(ptr::null()), None);
             assert_eq!(ARGS.bytes(c"".as_ptr()), Some(&b""[..]));
-            assert!(ARGS.path(c"".as_ptr(), "opts.path").is_err());
-            let path = ARGS.path(c"\xff/a".as_ptr(), "opts.path").unwrap().unwrap();
+            let path = ARGS.path(c"\xff/a".as_ptr()).unwrap();
             assert_eq!(path.as_os_str().as_bytes(), b"\xff/a");
         }
     }

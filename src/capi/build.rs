@@ -41,8 +41,8 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         let (opts, target, source, memory, cancel) = unsafe {
             let opts = args.read(opts, "opts")?;
             host::check_streams(&args, &opts)?;
-            let source = args.path(opts.source, "opts.source")?;
-            let memory = args.path(opts.memory, "opts.memory")?;
+            let source = args.path(opts.source);
+            let memory = args.path(opts.memory);
             if source.is_none() && opts.stream_count == 0 {
                 return Err(args.invalid("opts.source is NULL, and there are no streams"));
             }

@@ -50,10 +50,7 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     // SAFETY: as promised.
     let (output, parent) = unsafe {
         check_sink(args, opts.sink)?;
-        (
-            args.path(opts.output, "opts.output")?,
-            args.path(opts.parent, "opts.parent")?,
-        )
+        (args.path(opts.output), args.path(opts.parent))
     };
     let output = match (output, opts.sink.is_null()) {
         (Some(path), true) => Output::Path(path),

@@ -28,7 +28,7 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
             let entered = handle::enter(&args, snapshot)?;
             let opts = args.read(opts, "opts")?;
             host::check_sink(&args, opts.sink)?;
-            let output = args.path(opts.output, "opts.output")?;
+            let output = args.path(opts.output);
             (entered, opts, output, cancel::borrow(opts.cancel))
         };
         let known = HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC | HEXZ_EXTRACT_IN_PLACE;

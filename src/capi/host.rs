@@ -87,7 +87,7 @@ unsafe fn check_stream<'a>(
     // SAFETY: as the header asks of a hexz_stream.
     let (stream, name, path) = unsafe {
         let stream = args.read(stream, what)?;
-        let path = args.path(stream.path, &format!("{what}.path"))?;
+        let path = args.path(stream.path);
         (stream, args.bytes(stream.name), path)
     };
     let name = name.ok_or_else(|| args.invalid(format_args!("{what}.name is NULL")))?;

@@ -18,7 +18,7 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
         // SAFETY: the header asks for a hexz_rekey_opts with valid pointers in it.
         let (opts, path) = unsafe {
             let opts = args.read(opts, "opts")?;
-            (opts, args.path(opts.path, "opts.path")?)
+            (opts, args.path(opts.path))
         };
         if path.is_none() {
             return Err(args.invalid("opts.path is NULL"));

@@ -41,8 +41,8 @@ pub unsafe extern "C" fn hexz_snapshot_open(
             out.write(ptr::null_mut());
             let opts = args.read(opts, "opts")?;
             host::check_storage(&args, opts.storage)?;
-            let path = args.path(opts.path, "opts.path")?;
-            let parent = args.path(opts.parent, "opts.parent")?;
+            let path = args.path(opts.path);
+            let parent = args.path(opts.parent);
             let expect_root = opts.expect_root.cast::<[u8; 32]>().as_ref().copied();
             (opts, path, parent, expect_root, cancel::borrow(opts.cancel))
         };

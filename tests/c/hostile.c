@@ -18,6 +18,7 @@
 struct original {
     const char *name;
     const char *profile;
+    uint32_t block_size; /* 0: the profile's */
     uint64_t flags;
     unsigned char *stream[2];
     size_t len[2];
@@ -27,13 +28,31 @@ struct original {
 
 static size_t stride;
 
+/* Lines out of a set of sixty: short blocks of them hold each line once or
+ * twice, so that a dictionary which holds them all pays even in a small file. */
+static void fill_lines(unsigned char *out, size_t len)
+{
+    unsigned char lines[60][64];
+    uint64_t state = 139;
+    size_t at, n;
+    fill_random(&lines[0][0], sizeof(lines), 138);
+    for (at = 0; at < len; at += n) {
+        n = len - at < sizeof(lines[0]) ? len - at : sizeof(lines[0]);
+        memcpy(out + at, lines[random_next(&state) % 60], n);
+    }
+}
+
 static void make_original(struct original *of)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("good.hxz"));
+    hexz_profile profile = HEXZ_INIT(hexz_profile);
     put_file(in_folder("disk.raw"), of->stream[0], of->len[0]);
     put_file(in_folder("mem.raw"), of->stream[1], of->len[1]);
     opts.memory = in_folder("mem.raw");
-    opts.profile = of->profile;
+    CHECK_OK(hexz_profile_resolve(of->profile, &profile));
+    if (of->block_size != 0)
+        profile.block_size = of->block_size;
+    opts.custom = &profile;
     opts.flags |= of->flags | HEXZ_BUILD_OVERWRITE;
     CHECK_OK(hexz_build(&opts));
     of->file = get_file(in_folder("good.hxz"), &of->file_len);
@@ -262,14 +281,15 @@ static void attack(const struct original *of)
 
 int main(void)
 {
+    enum { LZ4, DICTIONARY, CDC, STORED };
     struct original all[] = {
-        {"lz4", "generic", 0, {NULL, NULL}, {0, 0}, NULL, 0},
-        {"zstd with a dictionary", "embedded", 0, {NULL, NULL}, {0, 0}, NULL, 0},
-        {"content-defined", "ml", HEXZ_BUILD_CDC, {NULL, NULL}, {0, 0}, NULL, 0},
-        {"stored", "generic", 0, {NULL, NULL}, {0, 0}, NULL, 0},
+        {"lz4", "generic", 0, 0, {NULL, NULL}, {0, 0}, NULL, 0},
+        {"zstd with a dictionary", "embedded", 4096, 0, {NULL, NULL}, {0, 0}, NULL, 0},
+        {"content-defined", "ml", 0, HEXZ_BUILD_CDC, {NULL, NULL}, {0, 0}, NULL, 0},
+        {"stored", "generic", 0, 0, {NULL, NULL}, {0, 0}, NULL, 0},
     };
     /* Sizes chosen so that each file is some 40 to 64 KiB. */
-    static const size_t lengths[COUNT(all)] = {27 * PAGE + 123, 48 * PAGE, 60 * PAGE + 77, 16 * PAGE};
+    static const size_t lengths[COUNT(all)] = {27 * PAGE + 123, 100 * PAGE, 60 * PAGE + 77, 16 * PAGE};
     hexz_info info = HEXZ_INIT(hexz_info);
     hexz_snapshot *snapshot;
     size_t i;
@@ -281,19 +301,20 @@ int main(void)
         of->len[1] = lengths[i] / 4 + 55;
         of->stream[0] = bytes_new(of->len[0]);
         of->stream[1] = bytes_new(of->len[1]);
-        if (i == 3) {
+        if (i == DICTIONARY)
+            fill_lines(of->stream[0], of->len[0]);
+        else if (i == STORED)
             fill_random(of->stream[0], of->len[0] / 2, 131);
-        } else {
+        else
             fill_text(of->stream[0], of->len[0], 132 + i);
-            memset(of->stream[0] + 5 * PAGE, 0, 7 * PAGE);
-        }
+        memset(of->stream[0] + 5 * PAGE, 0, 7 * PAGE);
         /* Memory: pages that the disk has, a hole, and something of its own. */
         memcpy(of->stream[1], of->stream[0] + PAGE, of->len[1] / 2);
         fill_random(of->stream[1] + of->len[1] - 700, 700, 133);
         make_original(of);
         check_about("%s, %lu bytes", of->name, (unsigned long)of->file_len);
         CHECK(of->file_len >= 16 * 1024 && of->file_len <= 80 * 1024);
-        if (i == 1) {
+        if (i == DICTIONARY) {
             snapshot = must_open(in_folder("good.hxz"));
             CHECK_OK(hexz_snapshot_info(snapshot, &info));
             CHECK(info.dictionary_size > 0);
