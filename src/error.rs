@@ -82,6 +82,12 @@ pub enum Error {
         /// The flag that would replace it.
         flag: &'static str,
     },
+    /// A password is needed and there is nobody to ask.
+    #[error("'{operand}': a password is needed; give a password callback")]
+    PasswordRequired {
+        /// The snapshot.
+        operand: String,
+    },
     /// The file has no hexz magic.
     #[error("'{operand}': not a hexz snapshot: {why}")]
     NotSnapshot {

@@ -3,8 +3,8 @@
 
 Every contestant gets the same data from a warm page cache, the same two CPUs, and does
 not wait for the disk. Contestants take turns, and the median of their rounds counts:
-what disturbs the machine disturbs all of them. The figures are ratios; seconds alone
-say more about the machine than about the programs.
+what disturbs the machine disturbs all of them. The figures are ratios; seconds alone say more
+about the machine than about the programs. A missed goal is told, and is no failure.
 
 The bare loop and the reads within one process are Rust programs, benches/floor.rs and
 benches/random_read.rs.

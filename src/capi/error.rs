@@ -35,6 +35,7 @@ fn status(e: &Error) -> hexz_status {
         Error::Source { .. } => HEXZ_ERR_SOURCE,
         Error::Output { .. } => HEXZ_ERR_OUTPUT,
         Error::Exists { .. } => HEXZ_ERR_EXISTS,
+        Error::PasswordRequired { .. } => HEXZ_ERR_PASSWORD_REQUIRED,
         Error::NotSnapshot { .. } => HEXZ_ERR_NOT_SNAPSHOT,
         Error::Unsupported(_) => HEXZ_ERR_UNSUPPORTED,
         Error::Corrupt { .. } => HEXZ_ERR_CORRUPT,

@@ -3,6 +3,7 @@
 use super::abi::*;
 use super::args::Args;
 use super::guard::guard;
+use crate::error::Error;
 
 /// = Passwords
 ///
@@ -18,10 +19,11 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
         // SAFETY: the header asks for a hexz_rekey_opts with valid pointers in it.
         let (opts, path) = unsafe {
             let opts = args.read(opts, "opts")?;
-            (opts, args.path(opts.path))
+            (opts, args.path(opts.path, "opts.path")?)
         };
-        if path.is_none() {
-            return Err(args.invalid("opts.path is NULL"));
+        let path = path.ok_or_else(|| args.invalid("opts.path is NULL"))?;
+        if opts.password.is_none() {
+            return Err(args.invalid("opts.password is NULL"));
         }
         args.flags(opts.flags, 0, "opts.flags")?;
         args.constant(
@@ -30,6 +32,10 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
             "opts.operation",
         )?;
         args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
+        if opts.password.is_none() {
+            let operand = path.display().to_string();
+            return Err(Error::PasswordRequired { operand });
+        }
         Err(args.later("changing passwords"))
     })
 }

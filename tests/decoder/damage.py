@@ -16,14 +16,9 @@ import lz4.block
 import zstandard
 from blake3 import blake3
 
+from forge import ANCESTORS, BLOCK_BYTES, BLOCK_COUNT, DATA_SPACE, DICTIONARY, STREAM, TREE_AT, UNIT_COUNT
 from forge import add, add_to_entry, append, both, put, put_entry, replace
-from snapshot import BLOCKS, FOOTER, HEADER, PAGE, TREE_NAMES, TREES, ZSTD_DICTIONARY
-
-# Places in the root page.
-DATA_SPACE, BLOCK_COUNT, UNIT_COUNT, BLOCK_BYTES, DICTIONARY, ANCESTORS = 24, 32, 40, 48, 56, 112
-TREE_AT = {"extents": 168, "blocks": 232, "units": 296}
-STREAM = 360
-
+from snapshot import BLOCKS, FOOTER, HEADER, PAGE, STORED, TREE_NAMES, TREES, UNITS, ZSTD_DICTIONARY
 
 def swap_entries(content):
     content[32:104], content[104:176] = content[104:176], content[32:104]
@@ -226,12 +221,14 @@ def contents(snapshot):
         while entry >= sizes[leaf]:
             entry -= sizes[leaf]
             leaf += 1
-        unit_leaf, unit = divmod(number, next(page.count for page in snapshot.pages(3) if page.level == 0))
-        return {
+        unit_leaf, unit = divmod(number, next(page.count for page in snapshot.pages(UNITS) if page.level == 0))
+        edits = {
             f"block {number}": replace(content),
-            f"blocks 0 {leaf}": both(put_entry("blocks", entry, 1, "<I", PAGE), put_entry("blocks", entry, 2, "<B", 0)),
             f"units 0 {unit_leaf}": put_entry("units", unit, 0, "16s", blake3(content).digest(16)),
         }
+        if table[number].codec != STORED:
+            edits[f"blocks 0 {leaf}"] = put_entry("blocks", entry, 2, "<B", STORED)
+        return edits
 
     def zstd(content):
         return {"block 5": replace(content), "blocks 0 0": put_entry("blocks", 5, 2, "<B", 2)}
@@ -259,16 +256,15 @@ def contents(snapshot):
 
 
 def chunked(snapshot):
-    first, second = (unit.length for _, unit in zip(range(2), snapshot.units()))
-    at = both(add_to_entry("chunks", 0, 0, "<I", -1), add_to_entry("chunks", 1, 0, "<I", 1))
+    border = both(add_to_entry("chunks", 0, 0, "<I", -1), add_to_entry("chunks", 1, 0, "<I", 1))
     return [
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", 0)}, "a unit of 0 bytes"),
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", (1 << 24) + 1)}, "a unit of 16777217"),
-        ({"units 0 0": at}, "the hash of the one at 0"),
-        ({"units 0 0": put_entry("chunks", 0, 0, "<I", first + second)}, "spans two blocks"),
+        ({"units 0 0": border}, "the hash of the one at 0"),
+        ({"units 0 0": put_entry("chunks", 0, 0, "<I", 1 << 24)}, "spans two blocks"),
         ({"units 0 0": add_to_entry("chunks", -1, 0, "<I", 1)}, "of data space"),
         ({"units 0 0": put_entry("chunks", 0, 1, "16s", b"")}, "the hash of the one at 0"),
-        ({"root": put("<III", 12, 0, 0, 0)}, "not aligned"),
+        ({"root": put("<III", 12, 0, 0, 0)}, "a short page within"),
         ({"root": put("<III", 12, 5, 5, 6)}, "chunk sizes"),
     ]
 

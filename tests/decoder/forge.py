@@ -18,6 +18,11 @@ from blake3 import blake3
 
 from snapshot import BLOCKS, FOOTER_MAGIC, NOTHING, ROOT_CONTEXT, TREE_NAMES, TREES, VERSION
 
+# Places in the root page.
+DATA_SPACE, BLOCK_COUNT, UNIT_COUNT, BLOCK_BYTES, DICTIONARY, ANCESTORS = 24, 32, 40, 48, 56, 112
+TREE_AT = {"extents": 168, "blocks": 232, "units": 296}
+STREAM = 360
+
 WIDTHS = {"extents": (8, 8, 1, 2, 2), "blocks": (4, 4, 1, 1, 4, 32), "units": (16,), "chunks": (4, 16)}
 
 
@@ -89,6 +94,7 @@ class _Forger:
         self.out = bytearray(4096)
         self.numbers = {}
         self.block_number = 0
+        self.more_stored = 0
 
     def edited(self, place, content):
         content = bytearray(content)
@@ -112,12 +118,14 @@ class _Forger:
         if pointer := old.dictionary_pointer:
             stored = self.edited("dictionary", old.content[pointer.offset : pointer.offset + pointer.stored])
             offset = self.append(stored)
-            root[56:112] = struct.pack("<QIIB7x32s", offset, len(stored), pointer.decoded, pointer.codec, blake3(stored).digest())
+            root[DICTIONARY : DICTIONARY + 56] = struct.pack("<QIIB7x32s", offset, len(stored), pointer.decoded, pointer.codec, blake3(stored).digest())
         for tree in TREES:
             height, top = old.trees[tree]
             if height:
-                at = 176 + 64 * (tree - 1)
+                at = TREE_AT[TREE_NAMES[tree]] + 8
                 root[at : at + 56] = self.page(tree, height - 1, top)
+        for stored_bytes in (BLOCK_BYTES, STREAM + 32):
+            add("<Q", stored_bytes, self.more_stored)(root)
         root = self.edited("root", root)
         offset = self.append(root)
 
@@ -162,4 +170,5 @@ class _Forger:
             put_entry("blocks", number, 5, "32s", blake3(stored).digest())(leaf)
             self.append(stored)
             self.block_number += 1
+            self.more_stored += len(stored) - length
             first += length

@@ -61,13 +61,13 @@ fn the_undamaged_pass_with_any_number_of_threads() {
 
 #[test]
 fn every_changed_byte_is_reported_and_no_other_bytes_are_read() {
-    for draft in [Draft::sample(), Draft::sample().chunked(3000)] {
+    for (draft, step) in [(Draft::sample(), 1), (Draft::sample().chunked(3000), 7)] {
         let good = draft.seal();
         let (disk, memory) = (
             draft.content(0, 0, draft.size(0) as usize),
             draft.content(2, 0, 50_000),
         );
-        for at in 4096..good.len() - 4096 {
+        for at in (4096..good.len() - 4096).step_by(step) {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << (at % 8);
             let Ok(snapshot) = open_bytes(bytes) else {
