@@ -19,12 +19,9 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
         // SAFETY: the header asks for a hexz_rekey_opts with valid pointers in it.
         let (opts, path) = unsafe {
             let opts = args.read(opts, "opts")?;
-            (opts, args.path(opts.path, "opts.path")?)
+            (opts, args.path(opts.path))
         };
         let path = path.ok_or_else(|| args.invalid("opts.path is NULL"))?;
-        if opts.password.is_none() {
-            return Err(args.invalid("opts.password is NULL"));
-        }
         args.flags(opts.flags, 0, "opts.flags")?;
         args.constant(
             opts.operation,

@@ -20,6 +20,7 @@ from forge import ANCESTORS, BLOCK_BYTES, BLOCK_COUNT, DATA_SPACE, DICTIONARY, S
 from forge import add, add_to_entry, append, both, put, put_entry, replace
 from snapshot import BLOCKS, FOOTER, HEADER, PAGE, STORED, TREE_NAMES, TREES, UNITS, ZSTD_DICTIONARY
 
+
 def swap_entries(content):
     content[32:104], content[104:176] = content[104:176], content[32:104]
 
@@ -89,7 +90,7 @@ def root_page():
         (add("<Q", BLOCK_COUNT, 1), "the root page says"),
         (add("<Q", UNIT_COUNT, -1), "the root page says"),
         (add("<Q", BLOCK_BYTES, 1), "the root page says"),
-        (put("<B", DICTIONARY + 20, 1), "dictionary: the stored length is 0"),
+        (put("<I", DICTIONARY + 12, 1), "dictionary: the stored length is 0"),
         (put("<QII", DICTIONARY, 4096, 114689, 114689), "dictionary: 114689 bytes, of at most 114688"),
         (put("<QII", DICTIONARY, 4096, 1, 1), "dictionary: the BLAKE3"),
         (put("<B", ANCESTORS, 1), "table of ancestors"),
@@ -102,7 +103,7 @@ def root_page():
         (add("<Q", STREAM + 8, 1), "are not its"),
         (put("<Q", STREAM + 8, 1 << 63), "bytes"),
         (both(add("<Q", STREAM + 16, -1), add("<Q", STREAM + 24, 1)), "bytes of data, not"),
-        (both(add("<Q", STREAM + 8, 1), add("<Q", STREAM + 16, 1)), "a leaf begins at"),
+        (both(add("<Q", STREAM + 8, 1), add("<Q", STREAM + 16, 1)), "a short page within"),
         (add("<Q", STREAM + 32, 1), "they brought in"),
         (put("<B", STREAM + 40, 0xFF), "not UTF-8"),
         (put("<B", STREAM + 43, 0), "a NUL"),
@@ -124,17 +125,19 @@ def root_page():
             (both(put("<B", at + 24, 2), add("<I", at + 20, 1)), "no Zstandard frame"),
             (both(put("<B", at + 24, 2), put("<I", at + 20, 16385)), "of at most 16384"),
             (put("<B", at + 25, 1), f"{name}, pointer: bytes 17"),
-            (add("<Q", at + 8, 1), "the BLAKE3"),
+            (add("<Q", at + 8, -1), "the BLAKE3"),
         ]
     return [({"root": edit}, says) for edit, says in edits]
 
 
-def pages():
+def pages(snapshot):
     edits = []
+    last_leaf = {tree: sum(page.level == 0 for page in snapshot.pages(tree)) - 1 for tree in TREES}
     for tree in TREES:
         name = TREE_NAMES[tree]
         for level in (0, 1):
-            place = f"{name} {level} 0"
+            # Of the leaves the last, which has room for more.
+            place = f"{name} {level} {last_leaf[tree] if level == 0 else 0}"
             edits += [
                 (place, put("<B", 0, tree % 3 + 1), "of tree"),
                 (place, put("<B", 1, 2), "says level 2"),
@@ -161,16 +164,19 @@ def pages():
         ]
         if tree != TREES[0]:
             edits.append((node, put("<I", 32 + 72, 1), "an entry with stream 1"))
-    return [({place: edit}, says) for place, edit, says in edits]
+    due = []
+    for name in TREE_AT:
+        due.append(({f"{name} 0 1": add("<Q", 16, PAGE), f"{name} 1 0": add("<Q", 32 + 72 + 8, PAGE)}, "a leaf begins at"))
+    return [({place: edit}, says) for place, edit, says in edits] + due
 
 
 def leaves():
     extents, blocks, units = "extents 0 0", "blocks 0 0", "units 0 0"
     edits = [
-        (extents, add_to_entry("extents", 0, 0, "<Q", -PAGE), "a leaf begins at"),
+        (extents, add_to_entry("extents", 0, 0, "<Q", -PAGE), "a short page within"),
         (extents, add_to_entry("extents", 0, 0, "<Q", -1), "a short page within"),
         (extents, add_to_entry("extents", -1, 0, "<Q", 1), "beyond the stream's end"),
-        (extents, add_to_entry("extents", -1, 0, "<Q", -1), "a leaf begins at"),
+        (extents, add_to_entry("extents", -1, 0, "<Q", -1), "a short page within"),
         (extents, put_entry("extents", -1, 0, "<Q", (1 << 64) - 1), "beyond the stream's end"),
         (extents, put_entry("extents", 0, 0, "<Q", 0), "of no bytes"),
         (extents, put_entry("extents", 0, 1, "<Q", 1), "not aligned"),
@@ -191,7 +197,7 @@ def leaves():
         (blocks, add_to_entry("blocks", 5, 0, "<I", 1), "overlaps"),
         (blocks, put_entry("blocks", 0, 1, "<I", 4097), "with lengths 4096 and 4097"),
         (blocks, put_entry("blocks", 5, 1, "<I", (1 << 24) + 1), "a block of 16777217"),
-        (blocks, add_to_entry("blocks", 5, 1, "<I", 1), "a leaf begins at"),
+        (blocks, add_to_entry("blocks", 5, 1, "<I", 1), "decodes to 4096 bytes"),
         (blocks, put_entry("blocks", 0, 2, "<B", 4), "codec 4"),
         (blocks, put_entry("blocks", 0, 2, "<B", 1), "compressed from 4096 to 4096"),
         (blocks, put_entry("blocks", 5, 2, "<B", 2), "no Zstandard frame"),
@@ -260,6 +266,7 @@ def chunked(snapshot):
     return [
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", 0)}, "a unit of 0 bytes"),
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", (1 << 24) + 1)}, "a unit of 16777217"),
+        ({"extents 0 0": add_to_entry("extents", -1, 0, "<Q", -1)}, "they end at byte"),
         ({"units 0 0": border}, "the hash of the one at 0"),
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", 1 << 24)}, "spans two blocks"),
         ({"units 0 0": add_to_entry("chunks", -1, 0, "<I", 1)}, "of data space"),
@@ -281,7 +288,7 @@ def with_dictionary(snapshot):
 
 
 def fixed(snapshot):
-    return [*header_and_footer(), *root_page(), *pages(), *leaves(), *contents(snapshot)]
+    return [*header_and_footer(), *root_page(), *pages(snapshot), *leaves(), *contents(snapshot)]
 
 
 def allowed():

@@ -164,10 +164,12 @@ class _Forger:
         struct.pack_into("<Q", leaf, 24, len(self.out))
         for number in range(count):
             (length,) = struct.unpack_from("<I", leaf, 32 + 4 * number)
-            stored = self.edited(f"block {self.block_number}", self.snapshot.content[first : first + length])
-            put_entry("blocks", number, 0, "<I", len(stored))(leaf)
-            put_entry("blocks", number, 4, "<I", google_crc32c.value(bytes(stored)))(leaf)
-            put_entry("blocks", number, 5, "32s", blake3(stored).digest())(leaf)
+            place, stored = f"block {self.block_number}", self.snapshot.content[first : first + length]
+            if place in self.edits:
+                stored = self.edited(place, stored)
+                put_entry("blocks", number, 0, "<I", len(stored))(leaf)
+                put_entry("blocks", number, 4, "<I", google_crc32c.value(bytes(stored)))(leaf)
+                put_entry("blocks", number, 5, "32s", blake3(stored).digest())(leaf)
             self.append(stored)
             self.block_number += 1
             self.more_stored += len(stored) - length

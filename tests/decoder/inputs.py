@@ -47,6 +47,11 @@ def distinct_pages(rng, count):
     return b"".join(rng.randbytes(40).hex().encode() * 51 + bytes(16) for _ in range(count))
 
 
+def islands(rng, count):
+    """The same, each followed by a page of zeros: as chunks, each is one."""
+    return b"".join(distinct_pages(rng, 1) + bytes(PAGE) for _ in range(count))
+
+
 def mixed(rng):
     """Runs of zeros, text, noise and repetition, not all of whole pages."""
     noise = rng.randbytes(200_000)
@@ -88,7 +93,7 @@ def make(folder):
     add("disk and empty memory", rng.randbytes(10_000), b"")
     add("equal disk and memory", disk, disk)
 
-    add("many pages", distinct_pages(rng, 2500), distinct_pages(rng, 300))
+    add("many pages", islands(rng, 1200) + distinct_pages(rng, 1300), distinct_pages(rng, 300))
     short = rng.randbytes(3 * PAGE)
     add("for damage", short + distinct_pages(rng, 1100) + bytes(2 * PAGE) + rng.randbytes(100), short + rng.randbytes(50))
     add("scattered", lambda path: scattered(path, rng, 90_000))
