@@ -4,6 +4,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use crate::panic::silently;
+
 /// Given explicitly, or std would read it from an environment variable.
 const STACK_SIZE: usize = 1 << 20;
 /// Threads at most: more never help, and each has buffers.
@@ -19,7 +21,8 @@ pub fn thread_count(requested: u32) -> usize {
     count.min(THREADS_MAX)
 }
 
-/// Starts a thread that receives no signals: those belong to the host's own threads.
+/// Starts a thread that receives no signals: those belong to the host's own threads. A panic in it
+/// prints nothing, and goes on in the thread that joins.
 pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     scope: &'scope Scope<'scope, 'env>,
     work: impl FnOnce() -> T + Send + 'scope,
@@ -28,7 +31,7 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     let handle = Builder::new()
         .name("hexz".to_owned())
         .stack_size(STACK_SIZE)
-        .spawn_scoped(scope, work);
+        .spawn_scoped(scope, move || silently(work));
     before.restore();
     handle
 }

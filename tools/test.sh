@@ -18,12 +18,7 @@ step() {
     printf -- '-- %s: %d s\n' "$title" $((SECONDS - start))
 }
 
-scripts() {
-    find tools tests .ci -type f \( -name '*.sh' -o -path .ci/run \) -print0 |
-        xargs -0 shellcheck --severity=warning --shell=bash
-}
-
-step 'shell scripts' scripts
+step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload
 step 'Rust formatting' cargo fmt --check
 step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings
 step 'Rust tests' cargo test --locked

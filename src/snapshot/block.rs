@@ -17,6 +17,30 @@ pub(super) struct Scratch {
     pub block: Vec<u8>,
 }
 
+/// A scratch for one call or thread, had when it is first needed and given back at the end.
+pub(super) struct Lease<'a> {
+    pool: &'a Pool,
+    scratch: Option<Scratch>,
+}
+
+impl Lease<'_> {
+    pub fn scratch(&mut self) -> Result<&mut Scratch> {
+        let scratch = match self.scratch.take() {
+            Some(scratch) => scratch,
+            None => self.pool.take()?,
+        };
+        Ok(self.scratch.insert(scratch))
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.scratch.take() {
+            self.pool.put(scratch);
+        }
+    }
+}
+
 /// Idle scratches. Bounded: what is beyond the bounds is freed.
 #[derive(Default)]
 pub(super) struct Pool {
@@ -29,7 +53,14 @@ impl Pool {
     /// Bytes of buffers in idle scratches at most.
     pub const BYTES_MAX: usize = 4 << 20;
 
-    pub fn take(&self) -> Result<Scratch> {
+    pub fn lease(&self) -> Lease<'_> {
+        Lease {
+            pool: self,
+            scratch: None,
+        }
+    }
+
+    fn take(&self) -> Result<Scratch> {
         let idle = self
             .idle
             .lock()
@@ -45,7 +76,7 @@ impl Pool {
         }
     }
 
-    pub fn put(&self, mut scratch: Scratch) {
+    fn put(&self, mut scratch: Scratch) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let held: usize = idle.iter().map(Scratch::bytes).sum();
         if held + scratch.bytes() > Self::BYTES_MAX {
@@ -90,32 +121,36 @@ fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
 impl Snapshot {
     /// Copies a part of a block, from `skip` on, through the cache of decoded blocks. A block that
     /// is wanted whole is decoded in place and not kept: who reads so much reads on.
-    pub(super) fn read_block(&self, block: &Block, skip: usize, out: &mut [u8]) -> Result<()> {
+    pub(super) fn read_block(
+        &self,
+        block: &Block,
+        skip: usize,
+        out: &mut [u8],
+        lease: &mut Lease<'_>,
+    ) -> Result<()> {
         if let Some(hit) = self.blocks.get(block.at)
             && let Some(part) = hit.get(skip..skip + out.len())
         {
             out.copy_from_slice(part);
             return Ok(());
         }
-        let mut scratch = self.pool.take()?;
+        let scratch = lease.scratch()?;
         if out.len() == block.len() {
-            self.fetch(block, &mut scratch, out)?;
-        } else {
-            let mut bytes = std::mem::take(&mut scratch.block);
-            // Not one much too large for it: the cache counts what is held, not what is used.
-            if bytes.capacity() / 2 > block.len() {
-                bytes = Vec::new();
-            }
-            bytes.truncate(block.len());
-            grow(&mut bytes, block.len(), "a decoded block")?;
-            self.fetch(block, &mut scratch, &mut bytes)?;
-            let part = bytes.get(skip..skip + out.len()).ok_or_else(out_of_block)?;
-            out.copy_from_slice(part);
-            let weight = bytes.capacity();
-            let fallen = self.blocks.insert(block.at, Arc::new(bytes), weight);
-            scratch.block = fallen.and_then(Arc::into_inner).unwrap_or_default();
+            return self.fetch(block, scratch, out);
         }
-        self.pool.put(scratch);
+        let mut bytes = std::mem::take(&mut scratch.block);
+        // Not one much too large for it: the cache counts what is held, not what is used.
+        if bytes.capacity() / 2 > block.len() {
+            bytes = Vec::new();
+        }
+        bytes.truncate(block.len());
+        grow(&mut bytes, block.len(), "a decoded block")?;
+        self.fetch(block, scratch, &mut bytes)?;
+        let part = bytes.get(skip..skip + out.len()).ok_or_else(out_of_block)?;
+        out.copy_from_slice(part);
+        let weight = bytes.capacity();
+        let fallen = self.blocks.insert(block.at, Arc::new(bytes), weight);
+        scratch.block = fallen.and_then(Arc::into_inner).unwrap_or_default();
         Ok(())
     }
 

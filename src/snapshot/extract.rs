@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::Stat;
 
 use super::Snapshot;
+use super::block::Lease;
 use super::in_place::InPlace;
 use super::team::{self, Beat, PIECE};
 use super::tree::Leaf;
@@ -144,16 +145,26 @@ enum Piece {
     Zeros(Range<u64>),
 }
 
+/// What one thread works with.
+struct Buffers<'a> {
+    /// A piece of the stream.
+    data: Vec<u8>,
+    lease: Lease<'a>,
+}
+
 impl Copy<'_> {
     /// What each thread does: claims pieces until none is left.
     fn work(&self, beat: &mut Beat<'_>) -> Result<()> {
-        let mut buf = Vec::new();
+        let mut buffers = Buffers {
+            data: Vec::new(),
+            lease: self.snapshot.pool.lease(),
+        };
         loop {
             beat()?;
             let range = match self.claim(beat)? {
                 None => return Ok(()),
                 Some(Piece::Data(range)) => {
-                    self.data(&range, &mut buf, beat)?;
+                    self.data(&range, &mut buffers, beat)?;
                     range
                 }
                 Some(Piece::Zeros(range)) => {
@@ -210,8 +221,14 @@ impl Copy<'_> {
         Ok(None)
     }
 
-    fn data(&self, range: &Range<u64>, buf: &mut Vec<u8>, beat: &mut Beat<'_>) -> Result<()> {
+    fn data(
+        &self,
+        range: &Range<u64>,
+        buffers: &mut Buffers<'_>,
+        beat: &mut Beat<'_>,
+    ) -> Result<()> {
         let len = (range.end - range.start) as usize;
+        let Buffers { data: buf, lease } = buffers;
         if buf.len() < len {
             try_grow(buf, len, "a piece of a stream")?;
         }
@@ -231,7 +248,7 @@ impl Copy<'_> {
                 match run.target {
                     Target::Data(from) => {
                         let out = buf.get_mut(in_buf).unwrap_or_default();
-                        self.snapshot.read_data(from, out)?;
+                        self.snapshot.read_data(from, out, lease)?;
                     }
                     Target::Zero if self.takes_zeros(&part) => {
                         buf.get_mut(in_buf).unwrap_or_default().fill(0);

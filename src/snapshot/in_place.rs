@@ -60,7 +60,8 @@ impl InPlace {
         let size =
             fs::seek(&self.file, SeekFrom::End(0)).map_err(|e| self.fail(("cannot size", e)))?;
         if size < len {
-            let text = format!("has {size} bytes, the stream {len}; give a device as long");
+            let text =
+                format!("has {size} bytes, fewer than the {len} of the stream; use a larger one");
             return Err(self.fail(text));
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Reading at any place of a stream.
 
 use super::Snapshot;
+use super::block::Lease;
 use super::tree::Leaf;
 use crate::error::{Error, Result};
 use crate::format::{PageKey, Target, TreeKind};
@@ -37,6 +38,7 @@ impl Snapshot {
     }
 
     fn read_runs(&self, stream: u32, mut offset: u64, mut out: &mut [u8]) -> Result<()> {
+        let mut lease = self.pool.lease();
         while !out.is_empty() {
             let leaf = self.extent_leaf(stream, offset)?;
             for run in leaf.extents()?.runs(offset) {
@@ -46,7 +48,7 @@ impl Snapshot {
                 let part = split_off(&mut out, run.len);
                 match run.target {
                     Target::Zero => part.fill(0),
-                    Target::Data(at) => self.read_data(at, part)?,
+                    Target::Data(at) => self.read_data(at, part, &mut lease)?,
                     Target::Parent { .. } => return Err(self.parentless()),
                 }
                 offset = run.at + run.len;
@@ -56,7 +58,12 @@ impl Snapshot {
     }
 
     /// Fills `out` from data space.
-    pub(super) fn read_data(&self, mut at: u64, mut out: &mut [u8]) -> Result<()> {
+    pub(super) fn read_data(
+        &self,
+        mut at: u64,
+        mut out: &mut [u8],
+        lease: &mut Lease<'_>,
+    ) -> Result<()> {
         while !out.is_empty() {
             let leaf = self.block_leaf(at)?;
             for block in leaf.blocks()?.from(at) {
@@ -64,7 +71,7 @@ impl Snapshot {
                     break;
                 }
                 let part = split_off(&mut out, block.end() - at);
-                self.read_block(block, (at - block.at) as usize, part)?;
+                self.read_block(block, (at - block.at) as usize, part, lease)?;
                 at = block.end();
             }
         }

@@ -224,12 +224,12 @@ impl Snapshot {
             return Ok(stored);
         }
         let mut decoded = try_zeroed(pointer.decoded_len as usize, "an index page")?;
-        let mut scratch = self.pool.take()?;
-        scratch
+        self.pool
+            .lease()
+            .scratch()?
             .decoder
             .decode(pointer.codec, None, &stored, &mut decoded)
             .map_err(misfit)?;
-        self.pool.put(scratch);
         Ok(decoded)
     }
 }

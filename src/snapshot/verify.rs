@@ -167,15 +167,14 @@ impl<'a> Check<'a> {
 
     /// What each thread does: claims pieces until none is left.
     fn work(&self, beat: &mut Beat<'_>) -> Result<()> {
-        let mut scratch = self.snapshot.pool.take()?;
+        let mut lease = self.snapshot.pool.lease();
         loop {
             beat()?;
             let Some(piece) = self.claim(beat)? else {
                 break;
             };
-            self.piece(&piece, &mut scratch, beat)?;
+            self.piece(&piece, lease.scratch()?, beat)?;
         }
-        self.snapshot.pool.put(scratch);
         Ok(())
     }
 

@@ -12,7 +12,20 @@ import damage
 import inputs
 from forge import forge
 from hexz_decode import ZEROS, load
-from snapshot import BLOCKS, DATA, EXTENTS, LZ4, PAGE, STORED, UNITS, ZSTD, ZSTD_DICTIONARY, Damaged, Snapshot, Unsupported
+from snapshot import (
+    BLOCKS,
+    DATA,
+    EXTENTS,
+    LZ4,
+    PAGE,
+    STORED,
+    UNITS,
+    ZSTD,
+    ZSTD_DICTIONARY,
+    Damaged,
+    Snapshot,
+    Unsupported,
+)
 from verify import verify
 
 HEXZ = os.environ["HEXZ"]
@@ -54,7 +67,9 @@ class Tally:
 def build(disk, memory, output, options):
     with_memory = ["--memory", memory] if memory else []
     command = [HEXZ, "build", disk, output, *with_memory, *options, "--overwrite", "--no-sync", "--quiet"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode != 0:
         raise Wrong(f"the tool ended with status {done.returncode}: {done.stdout}")
     return load(output)
@@ -217,7 +232,9 @@ def main():
     for name in ("mixed", "many pages"):
         for mode in MODES:
             for options in OTHER_OPTIONS:
-                check_snapshot(tally, seen, f"{name}, {' '.join((*options, *mode))}", *files[name], output, (*options, *mode))
+                check_snapshot(
+                    tally, seen, f"{name}, {' '.join((*options, *mode))}", *files[name], output, (*options, *mode)
+                )
     tally.check("what the snapshots had in them", seen.check)
 
     tally.check("the decoder as a command: builds", build, *files["mixed"], output, ())

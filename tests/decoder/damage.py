@@ -9,7 +9,6 @@ All are made from three snapshots that check.py builds from inputs of inputs.py:
     dictionary   with a dictionary
 """
 
-import random
 import struct
 
 import lz4.block
@@ -85,6 +84,7 @@ def root_page():
         (put("<III", 12, 1, 2, 3), "entries"),
         (add("<Q", DATA_SPACE, PAGE), "of data space"),
         (add("<Q", DATA_SPACE, -PAGE), "beyond data space"),
+        (add("<Q", DATA_SPACE, -1), "padding beyond data space"),
         (put("<Q", DATA_SPACE, (1 << 47) + 1), "a data space of"),
         (put("<Q", DATA_SPACE, 0), "wrongly empty"),
         (add("<Q", BLOCK_COUNT, 1), "the root page says"),
@@ -166,7 +166,9 @@ def pages(snapshot):
             edits.append((node, put("<I", 32 + 72, 1), "an entry with stream 1"))
     due = []
     for name in TREE_AT:
-        due.append(({f"{name} 0 1": add("<Q", 16, PAGE), f"{name} 1 0": add("<Q", 32 + 72 + 8, PAGE)}, "a leaf begins at"))
+        due.append(
+            ({f"{name} 0 1": add("<Q", 16, PAGE), f"{name} 1 0": add("<Q", 32 + 72 + 8, PAGE)}, "a leaf begins at")
+        )
     return [({place: edit}, says) for place, edit, says in edits] + due
 
 
@@ -239,10 +241,19 @@ def contents(snapshot):
     def zstd(content):
         return {"block 5": replace(content), "blocks 0 0": put_entry("blocks", 5, 2, "<B", 2)}
 
+    last = len(table) - 1
+    last_leaf = sum(page.level == 0 for page in snapshot.pages(BLOCKS)) - 1
+    larger = both(put_entry("blocks", -1, 1, "<I", 2 * PAGE), put_entry("blocks", -1, 2, "<B", STORED))
+    one_more = {"units 0 1": both(add("<I", 4, 1), append(b"0123456789abcdef"))}
     frame = zstandard.ZstdCompressor().compress
     skippable = struct.pack("<II", 0x184D2A50, 4) + b"skip"
     return [
         ({"block 0": put("<B", 9, first[9] ^ 1)}, "the hash of the one at 0"),
+        (
+            {f"block {last}": replace(snapshot.block_content(table[last]) + first), f"blocks 0 {last_leaf}": larger},
+            "end before the blocks do",
+        ),
+        (one_more, "go on after the blocks end"),
         (held(1, first), "stored twice"),
         (held(1, bytes(PAGE)), "is zeros"),
         (held(short, bytes(not_padded)), "not padded with zeros"),
@@ -316,7 +327,17 @@ def cuts(snapshot, rng):
     """(what, bytes) of files that end too early, or too late, or lack bytes within."""
     content = bytes(snapshot.content)
     size = len(content)
-    for end in {0, 1, 8, HEADER, size - 1, size - FOOTER, snapshot.root_offset, rng.randrange(size), rng.randrange(size)}:
+    for end in {
+        0,
+        1,
+        8,
+        HEADER,
+        size - 1,
+        size - FOOTER,
+        snapshot.root_offset,
+        rng.randrange(size),
+        rng.randrange(size),
+    }:
         yield f"cut to {end} bytes", content[:end]
     for at in (HEADER, rng.randrange(HEADER, snapshot.root_offset), size - FOOTER):
         yield f"a byte less at {at}", content[:at] + content[at + 1 :]

@@ -118,7 +118,9 @@ class _Forger:
         if pointer := old.dictionary_pointer:
             stored = self.edited("dictionary", old.content[pointer.offset : pointer.offset + pointer.stored])
             offset = self.append(stored)
-            root[DICTIONARY : DICTIONARY + 56] = struct.pack("<QIIB7x32s", offset, len(stored), pointer.decoded, pointer.codec, blake3(stored).digest())
+            root[DICTIONARY : DICTIONARY + 56] = struct.pack(
+                "<QIIB7x32s", offset, len(stored), pointer.decoded, pointer.codec, blake3(stored).digest()
+            )
         for tree in TREES:
             height, top = old.trees[tree]
             if height:
@@ -132,9 +134,13 @@ class _Forger:
         struct.pack_into("<I", header, 4092, google_crc32c.value(bytes(header[:4092])))
         self.out[:4096] = header
         incompat_to_file_id = bytes(header[16:48])
-        root_hash = blake3(struct.pack("<I", VERSION) + incompat_to_file_id + root, derive_key_context=ROOT_CONTEXT).digest()
+        root_hash = blake3(
+            struct.pack("<I", VERSION) + incompat_to_file_id + root, derive_key_context=ROOT_CONTEXT
+        ).digest()
         footer = bytearray(4096)
-        struct.pack_into("<8sIIQQ32s", footer, 0, FOOTER_MAGIC, VERSION, len(root), len(self.out) + 4096, offset, root_hash)
+        struct.pack_into(
+            "<8sIIQQ32s", footer, 0, FOOTER_MAGIC, VERSION, len(root), len(self.out) + 4096, offset, root_hash
+        )
         footer = self.edited("footer", footer)
         struct.pack_into("<I", footer, 4092, google_crc32c.value(bytes(footer[:4092])))
         self.append(footer)

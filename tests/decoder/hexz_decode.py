@@ -93,6 +93,12 @@ def main():
         sys.exit(f"{options.file}: {error}")
     except KeyError as error:
         sys.exit(f"{options.file}: {error.args[0]}")
+    except BrokenPipeError:
+        # Who read standard output has had enough; the flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

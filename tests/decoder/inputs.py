@@ -95,6 +95,10 @@ def make(folder):
 
     add("many pages", islands(rng, 1200) + distinct_pages(rng, 1300), distinct_pages(rng, 300))
     short = rng.randbytes(3 * PAGE)
-    add("for damage", short + distinct_pages(rng, 1100) + bytes(2 * PAGE) + rng.randbytes(100), short + rng.randbytes(50))
+    add(
+        "for damage",
+        short + distinct_pages(rng, 1100) + bytes(2 * PAGE) + rng.randbytes(100),
+        short + rng.randbytes(50),
+    )
     add("scattered", lambda path: scattered(path, rng, 90_000))
     return made

@@ -123,7 +123,10 @@ def zstd_frame(stored, length, dictionary, what):
     try:
         # The library allocates what a frame declares, so this comes first.
         declared = zstandard.get_frame_parameters(stored).content_size
-        must(declared in (length, zstandard.CONTENTSIZE_UNKNOWN), f"{what}: the frame declares {declared} bytes, not {length}")
+        must(
+            declared in (length, zstandard.CONTENTSIZE_UNKNOWN),
+            f"{what}: the frame declares {declared} bytes, not {length}",
+        )
         decoder = zstandard.ZstdDecompressor(dict_data=dictionary)
         content = decoder.decompress(stored, max_output_size=length, allow_extra_data=False)
     except zstandard.ZstdError as error:
@@ -163,7 +166,9 @@ class Snapshot:
         root_page = self._read_footer()
         self._read_root_page(root_page)
         self._dictionary = None
-        self._numbered_block = functools.lru_cache(maxsize=16)(lambda number: self.block_content(self._block_table[number]))
+        self._numbered_block = functools.lru_cache(maxsize=16)(
+            lambda number: self.block_content(self._block_table[number])
+        )
 
     # --- header, footer, root page ----------------------------------------------------
 
@@ -210,14 +215,20 @@ class Snapshot:
             raise Unsupported(f"footer: version {version}; this reader knows version {VERSION}")
         must_match_crc(footer, "footer")
         must_be_zero(footer, 64, 4092, "footer")
-        must(file_length == len(self.content), f"footer: a file of {file_length} bytes, but there are {len(self.content)}")
+        must(
+            file_length == len(self.content),
+            f"footer: a file of {file_length} bytes, but there are {len(self.content)}",
+        )
         must(360 <= length <= MAX_ROOT_PAGE, f"footer: a root page of {length} bytes")
         must(self.root_offset >= HEADER, "footer: the root page begins in the header")
         must(self.root_offset + length == start, "footer: the root page does not end where the footer begins")
         root_page = self.content[self.root_offset : start]
         hashed = struct.pack("<IQQ", VERSION, self.incompat, self.compat) + self.file_id + root_page
         self.root_hash = footer[32:64]
-        must(blake3(hashed, derive_key_context=ROOT_CONTEXT).digest() == self.root_hash, "footer: the root hash does not match")
+        must(
+            blake3(hashed, derive_key_context=ROOT_CONTEXT).digest() == self.root_hash,
+            "footer: the root hash does not match",
+        )
         return root_page
 
     def _read_root_page(self, page):
@@ -244,8 +255,15 @@ class Snapshot:
         must(at == len(page), f"{what}: {len(page) - at} bytes follow the last stream")
         names = [stream.name for stream in self.streams]
         must(len(set(names)) == len(names), f"{what}: two streams have one name")
-        for tree, present in ((EXTENTS, any(s.size for s in self.streams)), (BLOCKS, self.data_space), (UNITS, self.data_space)):
-            must(bool(self.trees[tree].height) == bool(present), f"{what}: the tree of {TREE_NAMES[tree]} is wrongly empty or not")
+        for tree, present in (
+            (EXTENTS, any(s.size for s in self.streams)),
+            (BLOCKS, self.data_space),
+            (UNITS, self.data_space),
+        ):
+            must(
+                bool(self.trees[tree].height) == bool(present),
+                f"{what}: the tree of {TREE_NAMES[tree]} is wrongly empty or not",
+            )
 
     def _read_stream(self, page, at, what):
         must(len(page) - at >= 40, f"{what}: cut off")
@@ -288,7 +306,10 @@ class Snapshot:
         return pointer
 
     def _must_be_in_body(self, offset, length, what):
-        must(HEADER <= offset and offset + length <= self.root_offset, f"{what}: {length} bytes at {offset} are not in the body")
+        must(
+            HEADER <= offset and offset + length <= self.root_offset,
+            f"{what}: {length} bytes at {offset} are not in the body",
+        )
 
     def follow(self, pointer, what):
         stored = self.content[pointer.offset : pointer.offset + pointer.stored]
@@ -364,7 +385,10 @@ class Snapshot:
         start, offset = leaf.key[1], leaf.first_block
         for stored, length, codec, filtered, crc, digest in zip(*columns):
             must(codec in (STORED, LZ4, ZSTD, ZSTD_DICTIONARY), f"{what}: codec {codec}")
-            must(codec != ZSTD_DICTIONARY or self.dictionary_pointer, f"{what}: a block needs a dictionary, there is none")
+            must(
+                codec != ZSTD_DICTIONARY or self.dictionary_pointer,
+                f"{what}: a block needs a dictionary, there is none",
+            )
             must(filtered == 0, f"{what}: filter {filtered}")
             must_be_lengths(stored, length, codec, what)
             must(length <= MAX_BLOCK, f"{what}: a block of {length} bytes")
