@@ -1,9 +1,12 @@
 //! Stored bytes back to blocks.
 
-use zstd::zstd_safe::{DCtx, DDict, get_error_name};
+use zstd::zstd_safe::{DCtx, DDict, find_frame_compressed_size, get_error_name};
 
 use crate::error::{Error, Result, Why};
 use crate::format::Codec;
+
+/// RFC 8878, section 3.1.1.
+const ZSTD_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// A dictionary, digested for decoding. Shared by all decoders of a snapshot.
 pub struct DecodeDictionary(DDict<'static>);
@@ -54,6 +57,9 @@ impl Decoder {
             Codec::Stored => stored.len(),
             Codec::Lz4 => lz4_flex::block::decompress_into(stored, out)
                 .map_err(|e| Why::Text(format!("lz4: {e}")))?,
+            Codec::Zstd | Codec::ZstdDictionary if !is_one_frame(stored) => {
+                return Err("zstd: not exactly one frame".into());
+            }
             Codec::Zstd => self.zstd.decompress(out, stored).map_err(zstd_why)?,
             Codec::ZstdDictionary => {
                 let dictionary =
@@ -68,6 +74,12 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// The library would take several frames, and skip those that hold nothing: bytes that no content
+/// depends on.
+fn is_one_frame(stored: &[u8]) -> bool {
+    stored.starts_with(&ZSTD_MAGIC) && find_frame_compressed_size(stored) == Ok(stored.len())
 }
 
 fn zstd_why(code: usize) -> Why {

@@ -115,6 +115,9 @@ impl Header {
         if header_len as usize != PAGE_4K {
             return Err(corrupt("the header's length does not fit".into()));
         }
+        if incompat & incompat::ENCRYPTED == 0 && header.file_id != [0; 16] {
+            return Err(corrupt("a plain file has a file id".into()));
+        }
         header.check_rest(&mut r).map_err(corrupt)?;
         Ok(header)
     }
@@ -133,6 +136,11 @@ impl Header {
             };
             if bit > 63 || set >> bit & 1 == 0 {
                 return Err("the header names a feature that is not set".into());
+            }
+            let len = name.iter().position(|b| *b == 0).unwrap_or(name.len());
+            let (text, padding) = name.split_at(len);
+            if !text.is_ascii() || padding.iter().any(|b| *b != 0) {
+                return Err("the header has a name that is not ASCII padded with zeros".into());
             }
         }
         r.zeros(CRC_AT - NAMES_AT - NAMES * NAME_LEN, "header")

@@ -166,6 +166,10 @@ impl RootPage {
             || (self.cdc[0] > 0
                 && self.cdc.windows(2).all(|pair| pair[0] < pair[1])
                 && self.cdc[2] <= BLOCK_MAX);
+        let brought = self
+            .streams
+            .iter()
+            .try_fold(0u64, |sum, s| sum.checked_add(s.stored_size));
         let [extents, blocks, units] = &self.trees;
         // All or nothing: blocks hold the data space, units tile it, extents tile the streams.
         let empty = self.data_size == 0;
@@ -182,6 +186,7 @@ impl RootPage {
             && self.units >= self.blocks
             && self.data_size <= DATA_SPACE_MAX
             && self.stored_size <= self.data_size
+            && brought == Some(self.stored_size)
             && (self.is_cdc() || Some(self.data_size) == self.units.checked_mul(PAGE_4K as u64));
         if self.compression > 2 || !sized || !chunked || !filled || !streamed || !counted {
             return Err("the root page has fields that do not fit".into());
@@ -288,7 +293,7 @@ mod tests {
             data_size: 4096,
             blocks: 1,
             units: 1,
-            stored_size: 100,
+            stored_size: 200,
             dictionary: Some(pointer),
             trees: [tree; 3],
             streams: vec![stream("disk"), stream("memory")],
@@ -302,6 +307,7 @@ mod tests {
         let stream = page.streams[0].clone();
         page.streams = (0..STREAMS_MAX)
             .map(|i| StreamEntry {
+                stored_size: if i == 0 { 200 } else { 0 },
                 name: format!("{i:063}"),
                 ..stream.clone()
             })

@@ -35,7 +35,7 @@ pub fn hash_segment(segment: &mut Segment, chunks: bool) {
             let len = (unit.len as usize - at).min(step);
             let from = unit.at as usize + at;
             let content = match bytes.get(from..from + len).unwrap_or_default() {
-                page if !chunks && is_zero(page) => UnitContent::Zero,
+                unit if is_zero(unit) => UnitContent::Zero,
                 chunk if chunks => UnitContent::Data(unit_hash(chunk)),
                 // A short page at the end of a stream is hashed as it is stored: padded.
                 _ => UnitContent::Data(unit_hash(

@@ -451,7 +451,7 @@ impl Draft {
                     size: self.size(i),
                     data_size: sum(entries, false),
                     zero_size: sum(entries, true),
-                    stored_size: 0,
+                    stored_size: if i == 0 { stored_size } else { 0 },
                 })
                 .collect(),
         };

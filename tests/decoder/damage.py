@@ -254,7 +254,6 @@ def contents(snapshot):
             "end before the blocks do",
         ),
         (one_more, "go on after the blocks end"),
-        (held(1, first), "stored twice"),
         (held(1, bytes(PAGE)), "is zeros"),
         (held(short, bytes(not_padded)), "not padded with zeros"),
         ({"block 5": append(b"\0")}, "block at"),

@@ -81,6 +81,8 @@ def make(folder):
     add("mixed", mixed(rng))
     add("text", text(rng, 3_000_000))
     noise = rng.randbytes(700_000)
+    # With chunks: a cut within the last page before the end leaves a chunk of zeros.
+    add("zeros behind a cut", b"\x11" * 16384 + bytes.fromhex("c2d27e") + bytes(4093))
     add("repeated", noise + noise + b"shifted" + noise)
 
     # The memory holds pages of the disk in another order, and zeros and pages of its own.
