@@ -28,7 +28,8 @@ fn main() {
     let reads = rest.first().map_or(20_000, |n| n.parse().unwrap());
     let options = OpenOptions {
         path: Path::new(path),
-        cache_size: 1,
+        // A quarter is for pages: enough for all of them here; the rest keeps few of the blocks.
+        cache_size: 8 << 20,
         expect_root: None,
         cancel: None,
     };
