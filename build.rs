@@ -1,11 +1,29 @@
-//! Link arguments of the shared library.
+//! Link arguments of the shared library, and the name that programs look for at run time.
+
+use std::env;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// The ABI's number, not the package's.
+const SONAME: &str = "libhexz.so.0";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    // The ABI's number, not the package's: programs find the library by it. Without it some build
-    // systems record the path that they linked against.
-    println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libhexz.so.0");
+    // Without a soname some build systems record the path that they linked against.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,{SONAME}");
     // Thread-locals of std have destructors in the library's code, which must not be unmapped by
     // dlclose while a thread that used it still runs (rust-lang/rust issue 91979).
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    link_soname();
+}
+
+/// Programs that were linked against target/release look for the soname there. Cargo makes no such
+/// link; without it they would not start before an installation. If it cannot be made, nothing
+/// else is lost.
+fn link_soname() {
+    let Ok(out) = env::var("OUT_DIR") else { return };
+    // target/release/build/hexz-0123456789abcdef/out
+    if let Some(profile) = Path::new(&out).ancestors().nth(3) {
+        let _ = symlink("libhexz.so", profile.join(SONAME));
+    }
 }
