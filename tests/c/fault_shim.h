@@ -1,0 +1,33 @@
+/* Faults in the system calls of this process, one kind at a time. While armed,
+ * calls of the chosen kind are counted, from 1, and the chosen one does not do
+ * what it should. */
+#ifndef FAULT_SHIM_H
+#define FAULT_SHIM_H
+
+enum fault_kind {
+    FAULT_OPENAT,
+    FAULT_FSTAT,
+    FAULT_FSTATAT,
+    FAULT_LSEEK,
+    FAULT_PREAD,
+    FAULT_PWRITE,
+    FAULT_FTRUNCATE,
+    FAULT_FSYNC,
+    FAULT_LINKAT,
+    FAULT_RENAMEAT, /* renameat2 too */
+    FAULT_KINDS
+};
+
+/* In place of an errno: half of the bytes are read or written. */
+#define FAULT_SHORT 0
+
+/* The call number `nth` of that kind fails with `error`; with `stays`, those
+ * behind it too. 0 for `nth` counts and lets everything pass. */
+void fault_arm(enum fault_kind kind, long nth, int error, int stays);
+/* Everything passes again; tells how many calls of the kind there were. */
+long fault_disarm(void);
+
+/* The file system has neither unnamed files nor renameat2, until told otherwise. */
+void fault_old_file_system(int old);
+
+#endif
