@@ -8,6 +8,7 @@ mod chunker;
 mod hash;
 mod pipeline;
 mod place;
+mod placed;
 mod plan;
 mod reader;
 mod runs;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::hash::hash_segment;
-use super::place::{BlockData, Counts, NewBlock, Placed, Placer};
+use super::place::Placer;
+use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::plan::Plan;
 use super::reader::{ReadCost, Reader};
 use super::segment::{BufferPool, Item, Segment};

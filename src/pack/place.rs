@@ -9,7 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::segment::{Buffer, Segment, Unit, UnitContent};
+use super::placed::{BlockData, Counts, NewBlock, Placed};
+use super::segment::{Segment, Unit, UnitContent};
 use super::table::{DedupTable, Lookup, Place};
 use super::writer::Extent;
 use crate::error::{Error, Result, try_grow};
@@ -27,64 +28,6 @@ const WAITING_MAX: usize = 4096;
 /// Units of 4 KiB in an aligned run that the second table remembers when the first forgets; a
 /// run never spans blocks.
 const RUN_UNITS: usize = 16;
-
-/// Bytes of a new block.
-pub enum BlockData {
-    /// In a segment's buffer.
-    Slice {
-        /// The buffer.
-        buffer: Arc<Buffer>,
-        /// First byte.
-        at: usize,
-        /// Bytes.
-        len: usize,
-    },
-    /// Gathered.
-    Owned(Vec<u8>),
-}
-
-impl BlockData {
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            BlockData::Slice { buffer, at, len } => {
-                buffer.bytes.get(*at..at + len).unwrap_or_default()
-            }
-            BlockData::Owned(bytes) => bytes,
-        }
-    }
-}
-
-/// A block of new units.
-pub struct NewBlock {
-    /// The stream that brought it in.
-    pub stream: u32,
-    /// The units one behind the other.
-    pub data: BlockData,
-    /// Hashes of the units.
-    pub hashes: Vec<UnitHash>,
-    /// Lengths of the units if they are chunks, else empty.
-    pub lens: Vec<u32>,
-}
-
-/// What placing gives, in the order of the file.
-pub enum Placed {
-    /// The next block of data space.
-    Block(NewBlock),
-    /// Runs of the streams, in order.
-    Extents(Vec<Extent>),
-}
-
-/// Logical bytes by what became of them.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Counts {
-    /// In zero runs.
-    pub zero: u64,
-    /// Found elsewhere.
-    pub duplicate: u64,
-    /// New.
-    pub unique: u64,
-}
 
 /// New units that share a block.
 #[derive(Default)]
