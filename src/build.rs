@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, statat};
+use rustix::io::Errno;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -83,8 +84,14 @@ pub fn build(request: &BuildRequest<'_>, control: &mut Control<'_>) -> Result<Re
 /// By device and inode, since a file has many names. Links are followed: one that leads to an
 /// input would be replaced and not followed, but whoever names it hardly means that.
 fn refuse_input_as_output(streams: &[StreamInput], output: &Path) -> Result<()> {
-    let Ok(stat) = statat(CWD, output, AtFlags::empty()) else {
-        return Ok(());
+    let stat = match statat(CWD, output, AtFlags::empty()) {
+        Ok(stat) => stat,
+        // Nothing there, or nothing that leads there: creating it says what is wrong, if anything.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(()),
+        Err(e) => {
+            let operand = output.display().to_string();
+            return Err(Error::output(&operand, ("cannot look at it", e)));
+        }
     };
     let output_is = identity(&stat);
     for stream in streams {

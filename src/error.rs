@@ -232,10 +232,15 @@ pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>> {
 
 /// Makes `v` exactly `len` bytes long; new bytes are zero.
 pub fn try_grow(v: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
-    if len > v.capacity() {
-        v.try_reserve_exact(len - v.len())
-            .map_err(|_| Error::NoMemory { what, bytes: len })?;
-    }
+    try_reserve(v, len.saturating_sub(v.len()), what)?;
     v.resize(len, 0);
     Ok(())
+}
+
+/// Makes room for `more` in `v`, so that adding them cannot fail.
+pub fn try_reserve<T>(v: &mut Vec<T>, more: usize, what: &'static str) -> Result<()> {
+    v.try_reserve_exact(more).map_err(|_| Error::NoMemory {
+        what,
+        bytes: (v.len() + more).saturating_mul(size_of::<T>()),
+    })
 }

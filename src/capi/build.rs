@@ -27,7 +27,8 @@ use crate::source::Format;
 ///
 /// The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
 /// without unnamed files, a process that is killed at the very moment when the output gets its name
-/// may leave a file .NAME.hexz-XXXXXX beside it.
+/// may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
+/// or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS, _UNSUPPORTED,
 /// _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as

@@ -2,8 +2,8 @@
 
 use zstd::zstd_safe::train_from_buffer;
 
-use super::encode::{EncodeDictionary, Encoder, Method};
-use crate::error::Result;
+use super::encode::{EncodeDictionary, Encoder, Method, is_no_memory};
+use crate::error::{Error, Result, try_reserve, try_zeroed};
 use crate::format::DICTIONARY_MAX;
 
 /// Bytes to train on at most: four times as much took four times as long and saved no more.
@@ -29,12 +29,23 @@ pub fn train(samples: &[&[u8]], method: Method, total: u64) -> Result<Option<Vec
         return Ok(None);
     }
     let sizes: Vec<usize> = trained.iter().map(|s| s.len()).collect();
-    let mut dictionary = vec![0; DICTIONARY_MAX];
+    let mut together = Vec::new();
+    try_reserve(&mut together, sizes.iter().sum(), "samples to train on")?;
+    trained.iter().for_each(|s| together.extend_from_slice(s));
+    let mut dictionary = try_zeroed(DICTIONARY_MAX, "a dictionary")?;
     // Failure to train means that the samples have nothing in common: no dictionary, no error.
-    match train_from_buffer(&mut dictionary[..], &trained.concat(), &sizes) {
+    match train_from_buffer(&mut dictionary[..], &together, &sizes) {
         Ok(len) => dictionary.truncate(len),
+        // What is stored must not depend on how much memory there was.
+        Err(code) if is_no_memory(code) => {
+            return Err(Error::NoMemory {
+                what: "training a dictionary, samples at least",
+                bytes: together.len(),
+            });
+        }
         Err(_) => return Ok(None),
     }
+    drop(together);
     let digested = EncodeDictionary::new(&dictionary, method.level)?;
     let mut without = Encoder::new(method, None)?;
     let mut within = Encoder::new(method, Some(&digested))?;

@@ -131,7 +131,20 @@ impl<'d> Encoder<'d> {
 }
 
 fn zstd_error(code: usize) -> Error {
+    if is_no_memory(code) {
+        return Error::NoMemory {
+            what: "zstd's tables at least",
+            bytes: 1 << 20,
+        };
+    }
     Error::Internal(format!("zstd: {}", get_error_name(code)))
+}
+
+/// Whether zstd failed for want of memory.
+pub(super) fn is_no_memory(code: usize) -> bool {
+    // SAFETY: a pure function of a number.
+    let error = unsafe { zstd_sys::ZSTD_getErrorCode(code) };
+    error == zstd_sys::ZSTD_ErrorCode::ZSTD_error_memory_allocation
 }
 
 /// Bytes of memory that one encoder takes for blocks of that size, output buffer apart.

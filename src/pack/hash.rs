@@ -1,6 +1,7 @@
 //! The first thing done to a segment: find its zeros and hash its units.
 
 use super::segment::{Segment, Unit, UnitContent};
+use crate::error::{Result, try_reserve};
 use crate::format::{PAGE_4K, UnitHash};
 
 /// The hash of a unit: the first half of BLAKE3-256.
@@ -22,9 +23,11 @@ pub fn is_zero(bytes: &[u8]) -> bool {
 
 /// Hashes each unit that nobody looked at yet. Runs of pages are taken apart, unless they are
 /// `chunks`, which are units as they are.
-pub fn hash_segment(segment: &mut Segment, chunks: bool) {
+pub fn hash_segment(segment: &mut Segment, chunks: bool) -> Result<()> {
     let bytes = &segment.buffer.bytes;
-    let mut hashed: Vec<Unit> = Vec::with_capacity(segment.units.len().max(bytes.len() / PAGE_4K));
+    let mut hashed: Vec<Unit> = Vec::new();
+    let most = segment.units.len().max(bytes.len() / PAGE_4K);
+    try_reserve(&mut hashed, most, "the units of a segment")?;
     for unit in &segment.units {
         if unit.content != UnitContent::Unknown {
             hashed.push(*unit);
@@ -50,6 +53,7 @@ pub fn hash_segment(segment: &mut Segment, chunks: bool) {
         }
     }
     segment.units = hashed;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -169,7 +169,9 @@ impl Placer {
     fn pages(&mut self, segment: &Segment, units: &[Unit]) -> Result<()> {
         let mut window = std::mem::take(&mut self.window);
         window.clear();
-        self.table.reserve(units.len(), self.data_end);
+        // Zeros must not count: a hole is one unit, and its full copy one for each page.
+        let data = units.iter().filter(|u| u.content != UnitContent::Zero);
+        self.table.reserve(data.count(), self.data_end);
         let new = self.look_up(segment, units, &mut window);
         let pages = self.block_size / PAGE_4K;
         let done = match new * OWN_DENOMINATOR >= pages * OWN_NUMERATOR {

@@ -7,7 +7,7 @@ use super::chunker::Chunker;
 use super::hash::is_zero;
 use super::runs::{Run, Runs};
 use super::segment::{BufferPool, Item, Segment, Unit, UnitContent};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_reserve};
 use crate::format::PAGE_4K;
 use crate::profile::CdcSizes;
 use crate::source::{Content, Source};
@@ -194,6 +194,7 @@ impl<'a> Reader<'a> {
             }
         };
         self.carry.clear();
+        try_reserve(&mut self.carry, filled.len() - cut, "a carried chunk")?;
         self.carry.extend_from_slice(&filled[cut..]);
         let buffer = Arc::new(buffer);
         Ok(Item::Segment(Segment {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::tree::{FullNode, TreeBuilder};
 use crate::codec::{Encoder, Method};
-use crate::error::Result;
+use crate::error::{Result, try_reserve};
 use crate::format::{
     BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash, Header,
     PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash, UnitPage,
@@ -109,9 +109,11 @@ impl<'s> Writer<'s> {
         parameters: RootParameters,
         dictionary: Option<&[u8]>,
     ) -> Result<Self> {
+        let mut gathered = Vec::new();
+        try_reserve(&mut gathered, GATHER, "what waits to be written")?;
         let mut writer = Writer {
             sink,
-            gathered: Vec::with_capacity(GATHER),
+            gathered,
             at: 0,
             page_encoder: Encoder::new(
                 Method {

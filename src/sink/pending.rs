@@ -49,7 +49,10 @@ impl PendingFile {
         };
         let (Some(name), false) = (
             path.file_name(),
-            path.as_os_str().as_bytes().ends_with(b"/"),
+            // Path takes "a/." for "a", open(2) does not.
+            [&b"/"[..], b"/."]
+                .iter()
+                .any(|end| path.as_os_str().as_bytes().ends_with(end)),
         ) else {
             return Err(fail("not the name of a file".into()));
         };
@@ -369,7 +372,7 @@ mod tests {
     fn what_is_no_regular_file_is_refused() {
         let folder = Folder::new("kinds");
         stdfs::create_dir(folder.0.join("d")).unwrap();
-        for bad in ["d", "d/", "d/..", "missing/a", "a/"] {
+        for bad in ["d", "d/", "d/..", "missing/a", "a/", "a/."] {
             let made = PendingFile::create(&folder.0.join(bad), Existing::Replace);
             assert!(matches!(made, Err(Error::Output { .. })), "{bad}");
         }

@@ -18,7 +18,7 @@
 #define SETTLE_SECONDS 15 /* until a thread that should be gone is a failure */
 #define OLD "what was there before"
 
-enum work { BUILD, BUILD_TRAINED, EXTRACT, READ };
+enum work { BUILD, BUILD_SAMPLED, EXTRACT, READ };
 
 static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",
                                                     "pwrite", "ftruncate", "fsync",   "linkat", "renameat"};
@@ -52,12 +52,12 @@ static int is_repeated(enum fault_kind kind)
     return comes_short(kind) || kind == FAULT_OPENAT || kind == FAULT_FTRUNCATE;
 }
 
-static hexz_status build(int trained, int over)
+static hexz_status build(int sampled, int over)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("out/file"));
     opts.memory = in_folder("memory.raw");
     opts.flags = over ? HEXZ_BUILD_OVERWRITE : 0;
-    opts.profile = trained ? "embedded" : NULL;
+    opts.profile = sampled ? "eda" : NULL;
     opts.threads = 2;
     return hexz_build(&opts);
 }
@@ -95,7 +95,7 @@ static hexz_status do_work(enum work work, int over, hexz_snapshot *snapshot)
     switch (work) {
     case BUILD:
         return build(0, over);
-    case BUILD_TRAINED:
+    case BUILD_SAMPLED:
         return build(1, over);
     case EXTRACT:
         return extract(snapshot, over);
@@ -213,7 +213,7 @@ int main(void)
     CHECK_OK(hexz_build(&opts));
 
     make_whole(BUILD, NULL);
-    make_whole(BUILD_TRAINED, NULL);
+    make_whole(BUILD_SAMPLED, NULL);
     snapshot = must_open(in_folder("disk.hxz"));
     make_whole(EXTRACT, snapshot);
     hexz_snapshot_close(snapshot);
@@ -225,7 +225,7 @@ int main(void)
     fail_each(READ, 0, "read");
     fail_each(BUILD, 0, "build");
     fail_each(BUILD, 1, "build");
-    fail_each(BUILD_TRAINED, 0, "build with a dictionary");
+    fail_each(BUILD_SAMPLED, 0, "build that looks for a dictionary");
     fail_each(EXTRACT, 0, "extract");
     fail_each(EXTRACT, 1, "extract");
     fault_old_file_system(1);
@@ -241,7 +241,7 @@ int main(void)
         CHECK(calls_seen[kind] > 0);
     }
     free(whole[BUILD].bytes);
-    free(whole[BUILD_TRAINED].bytes);
+    free(whole[BUILD_SAMPLED].bytes);
     free(whole[EXTRACT].bytes);
     free(disk);
     return check_done();

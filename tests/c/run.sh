@@ -24,7 +24,9 @@ cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later
-    roundtrip same verify progress cancel threads guest hostile dlopen)
+    roundtrip same verify progress cancel threads guest hostile dlopen fault)
+# Stands in front of the C library, which valgrind and the sanitizers do too.
+plain_only=" fault "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
 tsan_programs=" lasterror cancel threads progress "
@@ -80,6 +82,8 @@ build() {
     [ "$name" = dlopen ] && libs=(-ldl)
     [ "$name" != dlopen ] && sources+=("$here/fixture.c")
     [ "$mode" = static ] && libs=("$libdir/libhexz.a" "${static_libs[@]}")
+    # Dynamic, so that the library finds the shim's functions before the C library's.
+    [ "$name" = fault ] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
     mkdir -p "$out/$mode"
     # shellcheck disable=SC2046
     "$cc" "${strict[@]}" $(flags_of "$mode") "${sources[@]}" -o "$out/$mode/$name" "${libs[@]}" -pthread
@@ -179,6 +183,7 @@ for mode in $modes; do
     [ "$mode" != static ] || [ -f "$libdir/libhexz.a" ] || die "no libhexz.a in $libdir"
     for name in "${programs[@]}"; do
         [[ $list == *" $name "* ]] && wanted "$name" || continue
+        [[ $mode != plain && $plain_only == *" $name "* ]] && continue
         built=$mode
         [ "$mode" = valgrind ] && built=plain
         if ! build "$built" "$name" >"$out/$built-$name.log" 2>&1; then
