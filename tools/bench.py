@@ -128,7 +128,7 @@ def allocated(path):
 def slice_of(disk, length=512 << 20, offset=512 << 20):
     """A part of the disk, sparse where it is zero."""
     part = DATA / "slice.raw"
-    if not part.exists():
+    if not part.exists() or part.stat().st_mtime < disk.stat().st_mtime:
         unfinished = part.with_suffix(".part")
         with open(disk, "rb") as source, open(unfinished, "wb") as target:
             source.seek(offset)

@@ -91,10 +91,11 @@ def cancel(case, number, delay):
     child.send_signal(number)
     _, errors = child.communicate(timeout=GUARD)
     state, others = case.result()
-    # Before the tool has its handlers, the signal ends it; after the output is published, it is late.
-    wanted = {0: "new", 128 + number: "old", -number: "old"}
+    # Before the tool has its handlers, and again once its work is done, the signal ends it; after
+    # the output is published, it is late.
+    wanted = {0: ["new"], 128 + number: ["old"], -number: ["old", "new"]}
     say(
-        wanted.get(child.returncode) == state and not others,
+        state in wanted.get(child.returncode, []) and not others,
         name,
         (child.returncode, state, others, errors),
     )
