@@ -23,7 +23,6 @@ help:
 #: make            libhexz.so, libhexz.a and the tool, under target/
 lib:
 	$(CARGO) build --release --locked
-	@ln -sf libhexz.so $(out)/libhexz.so.0
 
 tool: target/hexz
 target/hexz: $(tool_o) $(out)/libhexz.so
