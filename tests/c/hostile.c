@@ -108,8 +108,10 @@ static int check_damaged(const char *path, const struct original *of, int extrac
     hexz_verify_opts verify = HEXZ_INIT(hexz_verify_opts);
     hexz_extract_opts opts = HEXZ_INIT(hexz_extract_opts);
     hexz_status status = open_path(path, &snapshot);
+    char back[4096]; /* the workers share a folder, and each has a file of its own to damage */
     uint32_t s;
 
+    (void)snprintf(back, sizeof(back), "%s.back", path);
     if (status != HEXZ_OK) {
         CHECK(status == HEXZ_ERR_NOT_SNAPSHOT || status == HEXZ_ERR_UNSUPPORTED || status == HEXZ_ERR_CORRUPT ||
               status == HEXZ_ERR_PASSWORD_REQUIRED || status == HEXZ_ERR_PARENT);
@@ -124,7 +126,7 @@ static int check_damaged(const char *path, const struct original *of, int extrac
         check_extents(snapshot, of, s);
         if (extract) {
             opts.stream = s;
-            opts.output = in_folder("back.raw");
+            opts.output = back;
             opts.flags = HEXZ_EXTRACT_NO_SYNC;
             status = hexz_snapshot_extract(snapshot, &opts);
             if (status == HEXZ_OK)
