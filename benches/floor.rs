@@ -66,7 +66,7 @@ fn main() {
                     gathered.clear();
                     for block in bytes.chunks(block as usize) {
                         for unit in block.chunks(4096) {
-                            std::hint::black_box(unit_hash(unit));
+                            std::hint::black_box(unit_hash(unit, None));
                         }
                         let codec = encoder.encode(block, &mut packed).unwrap();
                         let stored = if codec == Codec::Stored {

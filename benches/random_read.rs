@@ -33,7 +33,7 @@ fn main() {
         expect_root: None,
         cancel: None,
     };
-    let snapshot = Snapshot::open(&options).unwrap();
+    let snapshot = Snapshot::open(&options, None).unwrap();
     let pages = data_pages(&snapshot);
     let bare = Bare::open(path);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -103,7 +103,9 @@ impl Bare {
         let len = file.metadata().unwrap().len();
         let footer = Footer::decode(&bytes(&file, len - 4096, 4096), len).unwrap();
         let root = bytes(&file, footer.root_offset, footer.root_len as usize);
-        let tree = *RootPage::decode(&root).unwrap().tree(TreeKind::Blocks);
+        let tree = *RootPage::decode(&root, false)
+            .unwrap()
+            .tree(TreeKind::Blocks);
         let mut row: Vec<Pointer> = tree.top.into_iter().collect();
         for level in (1..tree.height).rev() {
             let node = |p: &Pointer| -> NodePage {

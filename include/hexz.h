@@ -929,13 +929,22 @@ void hexz_cancel_free(hexz_cancel *cancel);
  * callbacks run on this thread. No source may be written meanwhile: a change is noticed and is
  * HEXZ_ERR_SOURCE.
  *
+ * With HEXZ_BUILD_ENCRYPT, opts->password is asked once for the new password, with
+ * HEXZ_PASSWORD_CREATE and before the sources are read or an output is made. All but the file's
+ * length and root is encrypted and authenticated, with AES-256-GCM under a random key which the
+ * password opens (docs/SECURITY.md). Two such builds of the same input give different bytes.
+ * kdf_memory_kib, kdf_passes and kdf_lanes are what guessing the password costs with Argon2id
+ * (RFC 9106): 1024 to 1048576 KiB, 1 to 64, 1 to 16, memory times passes at most 4194304; 0 means
+ * 65536, 3 and 4. That memory comes besides memory_limit, and is given back before packing begins.
+ *
  * The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
  * without unnamed files, a process that is killed at the very moment when the output gets its name
  * may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
  * or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.
  *
- * Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS, _UNSUPPORTED,
- * _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
+ * _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
+ * _CALLBACK, _UNSUPPORTED, _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
  * it was, with one exception: if only the last step fails, syncing the folder of the output, then
  * the complete new file is in place, and the text says so.
  */
@@ -1007,9 +1016,18 @@ void hexz_builder_free(hexz_builder *builder);
  * it by rename is fine. opts and what it points to are not needed after the call. *out is NULL on
  * failure.
  *
+ * If the file is encrypted, opts->password is asked for its password, on this thread, up to three
+ * times; each asking costs what the builder chose (by default 64 MiB of memory for some tenths of a
+ * second, which are free again before the call returns). expect_root is compared before. A callback
+ * for a file that is not encrypted is an error, since somebody may have put a plain file in its
+ * place, unless HEXZ_OPEN_ALLOW_PLAIN is set. The keys stay out of core dumps, and a forked child
+ * does not have them: there, calls on the handle that need them are HEXZ_ERR_STATE.
+ *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
  * feature of a later version), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
- * (ENOENT and others in hexz_last_errno()), _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
+ * (ENOENT and others in hexz_last_errno()), _PASSWORD_REQUIRED (encrypted, and no callback or it
+ * declined), _INVALID_PASSWORD (empty or over 1024 bytes), _WRONG_PASSWORD, _CALLBACK,
+ * _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
  */
 hexz_status hexz_snapshot_open(const hexz_open_opts *opts,
                                hexz_snapshot **out);
@@ -1094,11 +1112,25 @@ hexz_status hexz_snapshot_extract(const hexz_snapshot *snapshot,
 /* Passwords --------------------------------------------------------------- */
 
 /**
- * Not in this version: HEXZ_ERR_UNSUPPORTED.
- *
  * Adds, replaces or removes a password of an encrypted snapshot file, in place: only its key slots
- * change, and killed at any moment the old or the new password opens it. It does not take the key
- * from somebody who had it. The last password stays: removing it is HEXZ_ERR_STATE.
+ * change, 8 KiB, and killed at any moment the old or the new password opens it. The root hash stays.
+ * Open handles, here and elsewhere, go on as before; a second change at the same time is
+ * HEXZ_ERR_IO.
+ *
+ * The callback is asked with HEXZ_PASSWORD_OPEN for a password that opens the file (again after a
+ * wrong one, three times at most), and to add or replace with HEXZ_PASSWORD_CREATE for the new one.
+ * HEXZ_REKEY_REPLACE and HEXZ_REKEY_REMOVE are about the password that opened the file; if it was
+ * added more than once, all of it goes. The kdf_ fields are for the new password, as in
+ * hexz_build_opts.
+ *
+ * It does not take the file's key from somebody who had it, nor from an older copy of the file:
+ * against those, build anew.
+ *
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _PASSWORD_REQUIRED, _INVALID_PASSWORD, _WRONG_PASSWORD,
+ * _CALLBACK, _NOT_ENCRYPTED, _STATE (removing the last password, adding a ninth), _NOT_SNAPSHOT,
+ * _UNSUPPORTED, _CORRUPT, _IO (it cannot be opened for writing, or another process changes it),
+ * _OUTPUT (writing or syncing failed; the text says whether the change was made), _NO_MEMORY,
+ * _INTERNAL.
  */
 hexz_status hexz_snapshot_rekey(const hexz_rekey_opts *opts);
 

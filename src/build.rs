@@ -7,7 +7,9 @@ use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
 use crate::control::Control;
+use crate::crypto::KdfCost;
 use crate::error::{Error, Result};
+use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
 use crate::pack::{self, Options, Report, StreamInput};
 use crate::profile::Profile;
 use crate::sink::{Existing, FileSink, PendingFile};
@@ -44,8 +46,20 @@ pub struct BuildRequest<'a> {
     pub memory_limit: u64,
 }
 
+/// Who gives the password of an encrypted snapshot, and what guessing it shall cost.
+pub struct Encrypt<'a, 'p> {
+    /// Asked once, before the sources are read or an output is made.
+    pub password: &'a mut PasswordFn<'p>,
+    /// Within its bounds.
+    pub cost: KdfCost,
+}
+
 /// Builds a snapshot. On any error the output is what it was before.
-pub fn build(request: &BuildRequest<'_>, control: &mut Control<'_>) -> Result<Report> {
+pub fn build(
+    request: &BuildRequest<'_>,
+    encrypt: Option<Encrypt<'_, '_>>,
+    control: &mut Control<'_>,
+) -> Result<Report> {
     control.check()?;
     let disk = source::open(request.source, request.source_format, request.share)?;
     let mut streams = vec![StreamInput {
@@ -66,6 +80,10 @@ pub fn build(request: &BuildRequest<'_>, control: &mut Control<'_>) -> Result<Re
         true => Existing::Replace,
         false => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
     };
+    let encryption = encrypt
+        .map(|encrypt| encryption(request.output, encrypt))
+        .transpose()?;
+    control.check()?;
     let file = PendingFile::create(request.output, existing)?;
     let options = Options {
         profile: request.profile,
@@ -76,9 +94,21 @@ pub fn build(request: &BuildRequest<'_>, control: &mut Control<'_>) -> Result<Re
     pack::pack(
         streams,
         &options,
+        encryption.as_ref(),
         Box::new(FileSink::new(file, request.sync)),
         control,
     )
+}
+
+fn encryption(output: &Path, encrypt: Encrypt<'_, '_>) -> Result<Encryption> {
+    let request = Request {
+        purpose: Purpose::Create,
+        attempt: 0,
+        path: output,
+    };
+    let password = ask(encrypt.password, &request)?;
+    let operand = output.display().to_string();
+    Encryption::new(password.bytes(), encrypt.cost, &operand)
 }
 
 /// By device and inode, since a file has many names. Links are followed: one that leads to an

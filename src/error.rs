@@ -82,11 +82,41 @@ pub enum Error {
         /// The flag that would replace it.
         flag: &'static str,
     },
-    /// A password is needed and there is nobody to ask.
-    #[error("'{operand}': a password is needed; give a password callback")]
+    /// A password is needed and there is nobody to ask, or nobody who knows it.
+    #[error("'{operand}': a password is needed; {}", declined(*.code))]
     PasswordRequired {
         /// The snapshot.
         operand: String,
+        /// What the callback returned; 0 without one.
+        code: i32,
+    },
+    /// What the callback gave cannot be a password.
+    #[error("'{operand}': a password of {len} bytes; give 1 to {max}")]
+    InvalidPassword {
+        /// The snapshot.
+        operand: String,
+        /// Its length.
+        len: usize,
+        /// The longest there may be.
+        max: usize,
+    },
+    /// No key slot opens with the password.
+    #[error("'{operand}': wrong password; give the one it was built with or rekeyed to")]
+    WrongPassword {
+        /// The snapshot.
+        operand: String,
+        /// What the callback returned when it gave up; 0 if it was not asked again.
+        code: i32,
+    },
+    /// A callback of the caller failed.
+    #[error("'{operand}': the {callback} callback failed and returned {code}")]
+    Callback {
+        /// What was asked for.
+        operand: String,
+        /// Which one.
+        callback: &'static str,
+        /// What it returned.
+        code: i32,
     },
     /// The file has no hexz magic.
     #[error("'{operand}': not a hexz snapshot: {why}")]
@@ -131,13 +161,12 @@ pub enum Error {
     #[error("{0}")]
     State(String),
     /// A password was offered for a snapshot that has none.
-    #[error(
-        "'{operand}': is not encrypted, but a password callback was given; set \
-         HEXZ_OPEN_ALLOW_PLAIN if a plain snapshot is fine"
-    )]
+    #[error("'{operand}': is not encrypted: {way_out}")]
     NotEncrypted {
         /// The snapshot.
         operand: String,
+        /// What to do about it.
+        way_out: &'static str,
     },
     /// A bug in this library, caught.
     #[error("internal error: {0}; this is a bug in hexz, please report it")]
@@ -217,9 +246,19 @@ impl Error {
     /// What a callback of the caller returned to cause this error, or 0.
     pub fn callback_code(&self) -> i32 {
         match self {
-            Error::CancelledByCallback(code) => *code,
+            Error::CancelledByCallback(code)
+            | Error::PasswordRequired { code, .. }
+            | Error::WrongPassword { code, .. }
+            | Error::Callback { code, .. } => *code,
             _ => 0,
         }
+    }
+}
+
+fn declined(code: i32) -> String {
+    match code {
+        0 => "give a password callback".to_owned(),
+        code => format!("the password callback declined and returned {code}"),
     }
 }
 

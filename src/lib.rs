@@ -3,7 +3,8 @@
 //! The stable face of this crate is its C ABI (`include/hexz.h`, made from [`capi`]). The Rust
 //! modules are public for the tests, benches and fuzzers of this repository only and change freely.
 //!
-//! Arrows point down: `capi` → `pack`, `snapshot` → `source`, `sink`, `codec`, `format` → `error`.
+//! Arrows point down: `capi` → `pack`, `snapshot` → `keyring` → `source`, `sink`, `codec`, `crypto`,
+//! `format` → `error`.
 
 // A library in somebody's process may not die of what it is given.
 #![deny(clippy::unwrap_used, clippy::expect_used)]
@@ -15,8 +16,10 @@ pub mod build;
 pub mod capi;
 pub mod codec;
 pub mod control;
+pub mod crypto;
 pub mod error;
 pub mod format;
+pub mod keyring;
 pub mod pack;
 pub mod panic;
 pub mod profile;

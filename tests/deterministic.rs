@@ -116,7 +116,7 @@ fn pack(case: &Case<'_>) -> Report {
         threads: case.threads,
         memory_limit: case.memory_limit,
     };
-    build(&request, &mut Control::new(None, None)).unwrap()
+    build(&request, None, &mut Control::new(None, None)).unwrap()
 }
 
 /// Profiles, and block sizes at both ends.

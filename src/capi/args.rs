@@ -8,7 +8,9 @@ use std::path::Path;
 use std::ptr;
 
 use super::abi::*;
+use crate::crypto::KdfCost;
 use crate::error::{Error, Result};
+use crate::keyring::check_cost;
 
 /// No struct of any version is longer: a larger size is no size.
 const STRUCT_SIZE_MAX: usize = 4096;
@@ -112,8 +114,9 @@ impl Args {
         }
     }
 
-    /// Costs of Argon2id: zero, or within the bounds of the file format.
-    pub fn kdf(&self, memory_kib: u32, passes: u32, lanes: u32) -> Result<()> {
+    /// Costs of Argon2id: zero is the default of each, others must be within the bounds of the file
+    /// format.
+    pub fn kdf(&self, memory_kib: u32, passes: u32, lanes: u32) -> Result<KdfCost> {
         for (value, range, name) in [
             (memory_kib, 1 << 10..=1 << 20, "opts.kdf_memory_kib"),
             (passes, 1..=64, "opts.kdf_passes"),
@@ -126,7 +129,15 @@ impl Args {
                 )));
             }
         }
-        Ok(())
+        let default = KdfCost::default();
+        let or = |value, default| if value == 0 { default } else { value };
+        let cost = KdfCost {
+            memory_kib: or(memory_kib, default.memory_kib),
+            passes: or(passes, default.passes),
+            lanes: or(lanes, default.lanes),
+        };
+        check_cost(cost, 0).map_err(|e| self.invalid(e))?;
+        Ok(cost)
     }
 
     /// Copies a struct of the size that it says. What an older caller does not have is zero; what a
@@ -380,7 +391,10 @@ mod tests {
         );
         assert!(ARGS.constant(2, 0..=2, "c").is_ok() && ARGS.constant(3, 0..=2, "c").is_err());
         assert!(ARGS.reserved(0, "r").is_ok() && ARGS.reserved(1 << 63, "r").is_err());
-        assert!(ARGS.kdf(0, 0, 0).is_ok() && ARGS.kdf(1 << 20, 64, 16).is_ok());
+        assert!(
+            ARGS.kdf(0, 0, 0).unwrap() == KdfCost::default() && ARGS.kdf(1 << 20, 4, 16).is_ok()
+        );
+        assert!(ARGS.kdf(1 << 20, 5, 1).is_err());
         assert!(ARGS.kdf(1023, 0, 0).is_err() && ARGS.kdf(0, 65, 0).is_err());
         assert!(ARGS.kdf(0, 0, 17).is_err());
     }

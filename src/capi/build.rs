@@ -9,7 +9,7 @@ use super::callback::{ProgressCallback, with_control};
 use super::cancel;
 use super::guard::guard;
 use super::host;
-use crate::build::{BuildRequest, build};
+use crate::build::{BuildRequest, Encrypt, build};
 use crate::pack::Report;
 use crate::source::Format;
 
@@ -25,13 +25,22 @@ use crate::source::Format;
 /// callbacks run on this thread. No source may be written meanwhile: a change is noticed and is
 /// HEXZ_ERR_SOURCE.
 ///
+/// With HEXZ_BUILD_ENCRYPT, opts->password is asked once for the new password, with
+/// HEXZ_PASSWORD_CREATE and before the sources are read or an output is made. All but the file's
+/// length and root is encrypted and authenticated, with AES-256-GCM under a random key which the
+/// password opens (docs/SECURITY.md). Two such builds of the same input give different bytes.
+/// kdf_memory_kib, kdf_passes and kdf_lanes are what guessing the password costs with Argon2id
+/// (RFC 9106): 1024 to 1048576 KiB, 1 to 64, 1 to 16, memory times passes at most 4194304; 0 means
+/// 65536, 3 and 4. That memory comes besides memory_limit, and is given back before packing begins.
+///
 /// The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
 /// without unnamed files, a process that is killed at the very moment when the output gets its name
 /// may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
 /// or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.
 ///
-/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS, _UNSUPPORTED,
-/// _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
+/// _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
+/// _CALLBACK, _UNSUPPORTED, _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
 /// it was, with one exception: if only the last step fails, syncing the folder of the output, then
 /// the complete new file is in place, and the text says so.
 #[unsafe(no_mangle)]
@@ -76,8 +85,17 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             threads: opts.threads,
             memory_limit: opts.memory_limit,
         };
+        let mut encrypt = target
+            .encrypt
+            .map(|(callback, cost)| (callback.function(), cost));
+        let encrypt = encrypt.as_mut().map(|(password, cost)| Encrypt {
+            password,
+            cost: *cost,
+        });
         let progress = ProgressCallback::new(opts.progress, opts.progress_data, ptr::null());
-        let done = with_control(progress, cancel, |control| build(&request, control))?;
+        let done = with_control(progress, cancel, |control| {
+            build(&request, encrypt, control)
+        })?;
 
         if let Some(report) = report {
             write_report(report, &done);

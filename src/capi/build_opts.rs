@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::abi::*;
 use super::args::Args;
+use super::callback::PasswordCallback;
 use super::host::check_sink;
 use super::profile;
-use crate::error::Result;
+use crate::crypto::KdfCost;
+use crate::error::{Error, Result};
 use crate::profile::Profile;
 
 const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
@@ -30,6 +32,8 @@ pub struct Target<'a> {
     pub profile: Profile,
     /// Where it goes.
     pub output: Output<'a>,
+    /// Who gives the password, and what guessing it costs, if it is encrypted.
+    pub encrypt: Option<(PasswordCallback, KdfCost)>,
 }
 
 /// Checks all but the sources.
@@ -46,7 +50,7 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
         0..=HEXZ_FORMAT_QCOW2,
         "opts.source_format",
     )?;
-    args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
+    let cost = args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
     // SAFETY: as promised.
     let (output, parent) = unsafe {
         check_sink(args, opts.sink)?;
@@ -70,7 +74,24 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     }
     // SAFETY: as promised.
     let profile = unsafe { check_profile(args, opts) }?;
-    Ok(Target { profile, output })
+    let mut encrypt = None;
+    if opts.flags & HEXZ_BUILD_ENCRYPT != 0 {
+        match PasswordCallback::new(opts.password, opts.password_data) {
+            Some(callback) => encrypt = Some((callback, cost)),
+            None => {
+                let operand = match output {
+                    Output::Path(path) => path.display().to_string(),
+                    Output::Sink => "opts.sink".to_owned(),
+                };
+                return Err(Error::PasswordRequired { operand, code: 0 });
+            }
+        }
+    }
+    Ok(Target {
+        profile,
+        output,
+        encrypt,
+    })
 }
 
 unsafe fn check_profile(args: &Args, opts: &hexz_build_opts) -> Result<Profile> {
@@ -88,10 +109,6 @@ unsafe fn check_profile(args: &Args, opts: &hexz_build_opts) -> Result<Profile> 
 /// Refuses, once all was checked, what this version has no code for.
 pub fn check_supported(args: &Args, opts: &hexz_build_opts) -> Result<()> {
     let later = [
-        (
-            opts.flags & HEXZ_BUILD_ENCRYPT != 0,
-            "encryption (HEXZ_BUILD_ENCRYPT)",
-        ),
         (
             !opts.parent.is_null(),
             "a thin snapshot on a parent (opts.parent)",

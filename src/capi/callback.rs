@@ -1,11 +1,15 @@
 //! Calls back into the host program.
 
 use std::cell::RefCell;
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
 
 use super::abi::*;
 use crate::control::{Cancel, Control, Phase, Progress, ProgressFn};
 use crate::error::Result;
+use crate::keyring::{Answer, Purpose, Request};
 
 thread_local! {
     /// Handles in whose callbacks this thread is, innermost last.
@@ -87,6 +91,65 @@ pub fn with_control<R>(
     let mut call = progress.map(|callback| move |now: &Progress| callback.call(now));
     let progress = call.as_mut().map(|call| -> &mut ProgressFn<'_> { call });
     work(&mut Control::new(cancel, progress))
+}
+
+/// A password callback and its data.
+#[derive(Clone, Copy)]
+pub struct PasswordCallback {
+    function: unsafe extern "C" fn(
+        *mut c_void,
+        *const hexz_password_request,
+        *mut c_char,
+        usize,
+        *mut usize,
+    ) -> i32,
+    user_data: *mut c_void,
+}
+
+impl PasswordCallback {
+    /// The callback, if there is one.
+    pub fn new(function: hexz_password_fn, user_data: *mut c_void) -> Option<Self> {
+        function.map(|function| PasswordCallback {
+            function,
+            user_data,
+        })
+    }
+
+    /// It as the layers below take it.
+    pub fn function(self) -> impl FnMut(&Request<'_>, &mut [u8]) -> Answer {
+        move |request, buffer| self.call(request, buffer)
+    }
+
+    fn call(&self, request: &Request<'_>, buffer: &mut [u8]) -> Answer {
+        // A path came in as a C string: there is no NUL in it.
+        let path = CString::new(request.path.as_os_str().as_bytes()).unwrap_or_default();
+        let request = hexz_password_request {
+            struct_size: size_of::<hexz_password_request>(),
+            purpose: match request.purpose {
+                Purpose::Create => HEXZ_PASSWORD_CREATE,
+                Purpose::Open => HEXZ_PASSWORD_OPEN,
+            },
+            attempt: request.attempt,
+            path: path.as_ptr(),
+        };
+        let mut len = 0;
+        // SAFETY: the header asks for a function that may be called so with this data while the
+        // call that got it runs; a closure that holds raw pointers stays on its thread.
+        let code = unsafe {
+            (self.function)(
+                self.user_data,
+                &request,
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                &mut len,
+            )
+        };
+        match code {
+            0 => Answer::Given(len),
+            1.. => Answer::Declined(code),
+            _ => Answer::Failed(code),
+        }
+    }
 }
 
 #[cfg(test)]

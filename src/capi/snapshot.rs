@@ -7,11 +7,13 @@ use libc::size_t;
 
 use super::abi::*;
 use super::args::Args;
+use super::callback::PasswordCallback;
 use super::cancel;
 use super::guard::{guard, guard_void};
 use super::{handle, host};
 use crate::error::{Error, Result};
 use crate::format::StreamEntry;
+use crate::keyring::PasswordFn;
 use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
 
 /// = Reading
@@ -24,9 +26,18 @@ use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
 /// it by rename is fine. opts and what it points to are not needed after the call. *out is NULL on
 /// failure.
 ///
+/// If the file is encrypted, opts->password is asked for its password, on this thread, up to three
+/// times; each asking costs what the builder chose (by default 64 MiB of memory for some tenths of a
+/// second, which are free again before the call returns). expect_root is compared before. A callback
+/// for a file that is not encrypted is an error, since somebody may have put a plain file in its
+/// place, unless HEXZ_OPEN_ALLOW_PLAIN is set. The keys stay out of core dumps, and a forked child
+/// does not have them: there, calls on the handle that need them are HEXZ_ERR_STATE.
+///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
 /// feature of a later version), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
-/// (ENOENT and others in hexz_last_errno()), _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
+/// (ENOENT and others in hexz_last_errno()), _PASSWORD_REQUIRED (encrypted, and no callback or it
+/// declined), _INVALID_PASSWORD (empty or over 1024 bytes), _WRONG_PASSWORD, _CALLBACK,
+/// _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_open(
     opts: *const hexz_open_opts,
@@ -71,10 +82,16 @@ pub unsafe extern "C" fn hexz_snapshot_open(
             expect_root,
             cancel,
         };
-        let snapshot = Snapshot::open(&options)?;
-        if opts.password.is_some() && opts.flags & HEXZ_OPEN_ALLOW_PLAIN == 0 {
+        let callback = PasswordCallback::new(opts.password, opts.password_data);
+        let mut password = callback.map(PasswordCallback::function);
+        let password = password.as_mut().map(|f| -> &mut PasswordFn<'_> { f });
+        let snapshot = Snapshot::open(&options, password)?;
+        let allows_plain = callback.is_none() || opts.flags & HEXZ_OPEN_ALLOW_PLAIN != 0;
+        if !allows_plain && !snapshot.info().encrypted {
             return Err(Error::NotEncrypted {
                 operand: path.display().to_string(),
+                way_out: "but a password callback was given; set HEXZ_OPEN_ALLOW_PLAIN if a plain \
+                          snapshot is fine",
             });
         }
 

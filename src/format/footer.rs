@@ -1,9 +1,10 @@
 //! The last 4 KiB of a snapshot, which alone tell where it ends and where its root page is.
 
 use super::bytes::{Reader, Writer};
-use super::{Decoded, Hash, PAGE_4K, ROOT_MAX, VERSION};
+use super::{Decoded, Hash, PAGE_4K, ROOT_MAX, SEAL_LEN, VERSION};
 
 const MAGIC: [u8; 8] = *b"\x89HXE\r\n\x1a\n";
+const MAC_AT: usize = 96;
 const CRC_AT: usize = PAGE_4K - 4;
 
 /// The footer's fields.
@@ -13,13 +14,31 @@ pub struct Footer {
     pub file_len: u64,
     /// Where the root page is; it ends where the footer begins.
     pub root_offset: u64,
-    /// Length of the root page as stored.
+    /// Length of the root page as stored, the tag included if it is sealed.
     pub root_len: u32,
     /// See [`super::root_hash`].
     pub root: Hash,
+    /// Hash of the root page before it was sealed; zero in a plain file.
+    pub piece_hash: Hash,
+    /// What [`Footer::authenticate`] put there; zero in a plain file.
+    pub mac: Hash,
 }
 
 impl Footer {
+    /// Sets the MAC: what `mac` gives for the footer's bytes without MAC and checksum.
+    pub fn authenticate(&mut self, mac: impl FnOnce(&[u8]) -> Hash) {
+        self.mac = mac(&super::without_mac(self.encode(), MAC_AT));
+    }
+
+    /// Whether the MAC is what `mac` gives, compared by `same`.
+    pub fn is_authentic(
+        &self,
+        mac: impl FnOnce(&[u8]) -> Hash,
+        same: impl FnOnce(&Hash, &Hash) -> bool,
+    ) -> bool {
+        same(&mac(&super::without_mac(self.encode(), MAC_AT)), &self.mac)
+    }
+
     /// The 4 KiB of this footer.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();
@@ -29,6 +48,8 @@ impl Footer {
         w.u64(self.file_len);
         w.u64(self.root_offset);
         w.bytes(&self.root);
+        w.bytes(&self.piece_hash);
+        w.bytes(&self.mac);
         w.zeros_to(CRC_AT);
         w.u32(crc32c::crc32c(&w.out));
         w.out
@@ -53,6 +74,8 @@ impl Footer {
             root_offset: r.u64()?,
             root_len,
             root: r.array()?,
+            piece_hash: r.array()?,
+            mac: r.array()?,
         };
         r.zeros(r.left().saturating_sub(4), "footer")?;
         if version != VERSION {
@@ -67,7 +90,7 @@ impl Footer {
         }
         let root_end = footer.root_offset.checked_add(root_len.into());
         if footer.root_offset < PAGE_4K as u64
-            || root_len as usize > ROOT_MAX
+            || root_len as usize > ROOT_MAX + SEAL_LEN as usize
             || root_end.and_then(|end| end.checked_add(PAGE_4K as u64)) != Some(file_len)
         {
             return Err("the root page does not lie in front of the footer".into());
@@ -87,6 +110,8 @@ mod tests {
             root_offset: 15_804,
             root_len: 100,
             root: [7; 32],
+            piece_hash: [8; 32],
+            mac: [9; 32],
         };
         let good = footer.encode();
         assert_eq!(Footer::decode(&good, 20_000).unwrap(), footer);

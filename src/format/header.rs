@@ -1,13 +1,14 @@
 //! The first 4 KiB of a snapshot: what it is, and what a reader must know to read it.
 
 use super::bytes::{Reader, Writer};
-use super::{Decoded, PAGE_4K, VERSION};
+use super::{Decoded, Hash, PAGE_4K, VERSION};
 use crate::error::Error;
 
 /// PNG's idea (RFC 2083, section 12.12): a high bit, both line ends and a Ctrl-Z, so that a
 /// transfer in text mode breaks the first bytes and is noticed at once.
 const MAGIC: [u8; 8] = *b"\x89HXZ\r\n\x1a\n";
-const FIELDS_LEN: usize = 48;
+const MAC_AT: usize = 80;
+const FIELDS_LEN: usize = 112;
 const NAMES_AT: usize = 128;
 const NAME_LEN: usize = 64;
 const NAMES: usize = 60;
@@ -20,7 +21,7 @@ pub mod incompat {
     /// Data is missing here and lies in an ancestor.
     pub const THIN: u64 = 1 << 1;
     /// Bits that this version reads.
-    pub const KNOWN: u64 = 0;
+    pub const KNOWN: u64 = ENCRYPTED;
     /// Every bit that has a meaning in this version of the format, with its name.
     pub const NAMES: [(u64, &str); 2] = [(ENCRYPTED, "encrypted"), (THIN, "thin")];
 }
@@ -34,9 +35,32 @@ pub struct Header {
     pub compat: u64,
     /// Tells encrypted files apart; zero in a plain file, whose bytes follow from its content.
     pub file_id: [u8; 16],
+    /// Ties an encrypted file to its key; zero in a plain one.
+    pub commitment: Hash,
+    /// What [`Header::authenticate`] put there; zero in a plain file.
+    pub mac: Hash,
 }
 
 impl Header {
+    /// Whether the file is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.incompat & incompat::ENCRYPTED != 0
+    }
+
+    /// Sets the MAC: what `mac` gives for the header's bytes without MAC and checksum.
+    pub fn authenticate(&mut self, mac: impl FnOnce(&[u8]) -> Hash) {
+        self.mac = mac(&super::without_mac(self.encode(), MAC_AT));
+    }
+
+    /// Whether the MAC is what `mac` gives, compared by `same`.
+    pub fn is_authentic(
+        &self,
+        mac: impl FnOnce(&[u8]) -> Hash,
+        same: impl FnOnce(&Hash, &Hash) -> bool,
+    ) -> bool {
+        same(&mac(&super::without_mac(self.encode(), MAC_AT)), &self.mac)
+    }
+
     /// The 4 KiB of this header.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();
@@ -46,6 +70,8 @@ impl Header {
         w.u64(self.incompat);
         w.u64(self.compat);
         w.bytes(&self.file_id);
+        w.bytes(&self.commitment);
+        w.bytes(&self.mac);
         w.zeros_to(NAMES_AT);
         for (bit, name) in incompat::NAMES
             .iter()
@@ -111,12 +137,18 @@ impl Header {
             incompat,
             compat: r.u64().map_err(cut)?,
             file_id: r.array().map_err(cut)?,
+            commitment: r.array().map_err(cut)?,
+            mac: r.array().map_err(cut)?,
         };
         if header_len as usize != PAGE_4K {
             return Err(corrupt("the header's length does not fit".into()));
         }
-        if incompat & incompat::ENCRYPTED == 0 && header.file_id != [0; 16] {
-            return Err(corrupt("a plain file has a file id".into()));
+        let keyless =
+            (header.file_id, header.commitment, header.mac) == ([0; 16], [0; 32], [0; 32]);
+        if !header.is_encrypted() && !keyless {
+            return Err(corrupt(
+                "a plain file has what only encrypted ones have".into(),
+            ));
         }
         header.check_rest(&mut r).map_err(corrupt)?;
         Ok(header)

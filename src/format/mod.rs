@@ -6,6 +6,7 @@ mod footer;
 mod header;
 mod page;
 mod root;
+mod slots;
 
 pub use footer::Footer;
 pub use header::{Header, incompat};
@@ -14,6 +15,7 @@ pub use page::{
     TreeKind, UnitPage,
 };
 pub use root::{RootPage, StreamEntry, Tree, root_hash};
+pub use slots::{KeySlot, SLOTS, SlotPage, newest};
 
 use crate::error::Why;
 
@@ -21,6 +23,10 @@ use crate::error::Why;
 pub const VERSION: u32 = 1;
 /// Length of the header, of the footer, and of the unit of deduplication for fixed blocks.
 pub const PAGE_4K: usize = 4096;
+/// Where the two copies of an encrypted file's key slots are.
+pub const SLOTS_AT: [u64; 2] = [PAGE_4K as u64, 2 * PAGE_4K as u64];
+/// Bytes that a sealed piece takes in the file besides its stored length.
+pub const SEAL_LEN: u32 = 16;
 /// Decoded length of a page of an index tree, at most.
 pub const PAGE_MAX: usize = 16 << 10;
 /// Length of the root page, at most.
@@ -81,13 +87,13 @@ pub type UnitHash = [u8; 16];
 pub struct Pointer {
     /// Offset in the file.
     pub offset: u64,
-    /// Bytes in the file.
+    /// Bytes in the file, without the tag if they are sealed.
     pub stored_len: u32,
     /// Bytes when decoded.
     pub decoded_len: u32,
     /// How it is stored.
     pub codec: Codec,
-    /// BLAKE3 of the stored bytes.
+    /// BLAKE3 of the stored bytes, keyed if they are sealed.
     pub hash: Hash,
 }
 
@@ -128,6 +134,16 @@ impl Pointer {
         }
         Ok(p)
     }
+}
+
+/// A 4 KiB structure as its MAC is of it: with zeros for MAC and checksum.
+fn without_mac(mut bytes: Vec<u8>, mac_at: usize) -> Vec<u8> {
+    for range in [mac_at..mac_at + 32, PAGE_4K - 4..PAGE_4K] {
+        if let Some(field) = bytes.get_mut(range) {
+            field.fill(0);
+        }
+    }
+    bytes
 }
 
 fn codec(v: u8) -> Decoded<Codec> {

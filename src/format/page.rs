@@ -62,15 +62,15 @@ pub struct ExtentPage {
 /// A stored block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockEntry {
-    /// Bytes in the file.
+    /// Bytes in the file, without the tag if they are sealed.
     pub stored_len: u32,
     /// Bytes in data space.
     pub decoded_len: u32,
     /// How it is stored.
     pub codec: Codec,
-    /// CRC-32C of the stored bytes.
+    /// CRC-32C of the stored bytes; 0 if they are sealed.
     pub crc: u32,
-    /// BLAKE3 of the stored bytes.
+    /// BLAKE3 of the stored bytes, keyed if they are sealed.
     pub hash: Hash,
 }
 

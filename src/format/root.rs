@@ -106,8 +106,16 @@ impl RootPage {
         w.out
     }
 
-    /// Decodes a root page and checks all that can be checked without the other pages.
-    pub fn decode(bytes: &[u8]) -> Decoded<Self> {
+    /// The bytes of this page as they are sealed: zeros behind it hide how long it is.
+    pub fn encode_padded(&self) -> Vec<u8> {
+        let mut bytes = self.encode();
+        bytes.resize(bytes.len().next_multiple_of(PAGE_4K), 0);
+        bytes
+    }
+
+    /// Decodes a root page and checks all that can be checked without the other pages. `padded`
+    /// is how it is sealed.
+    pub fn decode(bytes: &[u8], padded: bool) -> Decoded<Self> {
         let mut r = Reader::new(bytes);
         if r.u8()? != KIND_ROOT {
             return Err("the root page is none".into());
@@ -141,7 +149,13 @@ impl RootPage {
             }
             streams.push(stream);
         }
-        r.end("root page")?;
+        match padded {
+            false => r.end("root page")?,
+            true if bytes.len().is_multiple_of(PAGE_4K) && r.left() < PAGE_4K => {
+                r.zeros(r.left(), "root page")?;
+            }
+            true => return Err("the root page's length does not fit".into()),
+        }
         let page = RootPage {
             compression,
             level,
@@ -256,6 +270,10 @@ pub fn root_hash(header: &Header, stored_root_page: &[u8]) -> Hash {
     hasher.update(&header.incompat.to_le_bytes());
     hasher.update(&header.compat.to_le_bytes());
     hasher.update(&header.file_id);
+    // Or a second key could open other contents under one root.
+    if header.is_encrypted() {
+        hasher.update(&header.commitment);
+    }
     hasher.update(stored_root_page);
     *hasher.finalize().as_bytes()
 }
@@ -303,7 +321,11 @@ mod tests {
     #[test]
     fn comes_back_as_it_went_and_fits() {
         let mut page = sample();
-        assert_eq!(RootPage::decode(&page.encode()).unwrap(), page);
+        assert_eq!(RootPage::decode(&page.encode(), false).unwrap(), page);
+        let padded = page.encode_padded();
+        assert_eq!(RootPage::decode(&padded, true).unwrap(), page);
+        assert!(RootPage::decode(&padded, false).is_err());
+        assert!(RootPage::decode(&page.encode(), true).is_err());
         let stream = page.streams[0].clone();
         page.streams = (0..STREAMS_MAX)
             .map(|i| StreamEntry {
@@ -314,7 +336,7 @@ mod tests {
             .collect();
         let bytes = page.encode();
         assert!(bytes.len() <= super::super::ROOT_MAX);
-        assert_eq!(RootPage::decode(&bytes).unwrap(), page);
+        assert_eq!(RootPage::decode(&bytes, false).unwrap(), page);
     }
 
     #[test]
@@ -355,11 +377,14 @@ mod tests {
                 ..good.clone()
             },
         ] {
-            assert!(RootPage::decode(&bad.encode()).is_err(), "{bad:?}");
+            assert!(RootPage::decode(&bad.encode(), false).is_err(), "{bad:?}");
         }
         let bytes = good.encode();
         for cut in 0..bytes.len() {
-            assert!(RootPage::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            assert!(
+                RootPage::decode(&bytes[..cut], false).is_err(),
+                "cut at {cut}"
+            );
         }
     }
 }

@@ -4,10 +4,14 @@ use super::segment::{Segment, Unit, UnitContent};
 use crate::error::{Result, try_reserve};
 use crate::format::{PAGE_4K, UnitHash};
 
-/// The hash of a unit: the first half of BLAKE3-256.
-pub fn unit_hash(bytes: &[u8]) -> UnitHash {
+/// The hash of a unit: the first half of BLAKE3-256, keyed in an encrypted file.
+pub fn unit_hash(bytes: &[u8], key: Option<&[u8; 32]>) -> UnitHash {
+    let whole = match key {
+        Some(key) => blake3::keyed_hash(key, bytes),
+        None => blake3::hash(bytes),
+    };
     let mut hash = [0; 16];
-    hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+    hash.copy_from_slice(&whole.as_bytes()[..16]);
     hash
 }
 
@@ -22,8 +26,8 @@ pub fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Hashes each unit that nobody looked at yet. Runs of pages are taken apart, unless they are
-/// `chunks`, which are units as they are.
-pub fn hash_segment(segment: &mut Segment, chunks: bool) -> Result<()> {
+/// `chunks`, which are units as they are. `key` is for the hashes of an encrypted file.
+pub fn hash_segment(segment: &mut Segment, chunks: bool, key: Option<&[u8; 32]>) -> Result<()> {
     let bytes = &segment.buffer.bytes;
     let mut hashed: Vec<Unit> = Vec::new();
     let most = segment.units.len().max(bytes.len() / PAGE_4K);
@@ -39,10 +43,11 @@ pub fn hash_segment(segment: &mut Segment, chunks: bool) -> Result<()> {
             let from = unit.at as usize + at;
             let content = match bytes.get(from..from + len).unwrap_or_default() {
                 unit if is_zero(unit) => UnitContent::Zero,
-                chunk if chunks => UnitContent::Data(unit_hash(chunk)),
+                chunk if chunks => UnitContent::Data(unit_hash(chunk, key)),
                 // A short page at the end of a stream is hashed as it is stored: padded.
                 _ => UnitContent::Data(unit_hash(
                     bytes.get(from..from + PAGE_4K).unwrap_or_default(),
+                    key,
                 )),
             };
             hashed.push(Unit {

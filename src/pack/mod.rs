@@ -13,6 +13,7 @@ mod plan;
 mod reader;
 mod runs;
 mod sample;
+mod seal;
 mod segment;
 mod table;
 mod tree;
@@ -29,6 +30,7 @@ use crate::codec::{self, EncodeDictionary, Method};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::format::{Hash, StreamEntry};
+use crate::keyring::Encryption;
 use crate::profile::{CdcSizes, Compression, Profile};
 use crate::sink::Sink;
 use crate::source::Source;
@@ -96,10 +98,11 @@ pub struct Report {
     pub total_ns: u64,
 }
 
-/// Packs the streams into the sink and commits it.
+/// Packs the streams into the sink and commits it; encrypted, if there are keys for it.
 pub fn pack(
     streams: Vec<StreamInput>,
     options: &Options,
+    encryption: Option<&Encryption>,
     mut sink: Box<dyn Sink>,
     control: &mut Control<'_>,
 ) -> Result<Report> {
@@ -144,7 +147,8 @@ pub fn pack(
     };
     control.begin(Phase::Pack, logical, 0)?;
     let parameters = root_parameters(profile, cdc, entries);
-    let mut writer = writer::Writer::new(sink.as_mut(), parameters, trained.as_deref())?;
+    let mut writer =
+        writer::Writer::new(sink.as_mut(), parameters, trained.as_deref(), encryption)?;
     let runs = plan.run_slots.map(table::DedupTable::new).transpose()?;
     let placer = place::Placer::new(
         table::DedupTable::new(plan.table_slots)?,
@@ -156,6 +160,7 @@ pub fn pack(
         method,
         dictionary: digested.as_ref(),
         chunks: options.cdc,
+        keys: encryption.map(|encryption| &encryption.keys),
     };
     let (costs, counts) = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control)?;
     for source in &sources {
@@ -181,7 +186,7 @@ pub fn pack(
         read_ns: nanos(costs.read.time),
         hash_ns: nanos(costs.hash),
         compress_ns: nanos(costs.compress),
-        seal_ns: 0,
+        seal_ns: nanos(costs.seal),
         write_ns: nanos(written.write_time),
         sync_ns: nanos(syncing.elapsed()),
         total_ns: nanos(start.elapsed()),

@@ -14,10 +14,12 @@ use super::place::Placer;
 use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::plan::Plan;
 use super::reader::{ReadCost, Reader};
+use super::seal::seal;
 use super::segment::{BufferPool, Item, Segment};
 use super::writer::{Extent, StoredBlock, Writer};
 use crate::codec::{EncodeDictionary, Encoder, Method};
 use crate::control::Control;
+use crate::crypto::{Keys, Piece, PieceKind};
 use crate::error::{Error, Result};
 use crate::format::{BlockEntry, Codec};
 use crate::panic::guarded;
@@ -38,6 +40,8 @@ enum Job {
 
 struct PackJob {
     block: NewBlock,
+    /// First byte in data space.
+    at: u64,
     out: Vec<u8>,
 }
 
@@ -53,6 +57,7 @@ struct Packed {
     /// The stored form; empty when the block is stored as it is.
     out: Vec<u8>,
     entry: BlockEntry,
+    sealing: Duration,
 }
 
 /// Time spent, summed over all threads.
@@ -64,6 +69,8 @@ pub struct Costs {
     pub hash: Duration,
     /// Compressing blocks and hashing what is stored.
     pub compress: Duration,
+    /// Sealing blocks.
+    pub seal: Duration,
 }
 
 /// What every worker needs.
@@ -75,12 +82,15 @@ pub struct Work<'a> {
     pub dictionary: Option<&'a EncodeDictionary>,
     /// Whether units are chunks.
     pub chunks: bool,
+    /// The keys of an encrypted file.
+    pub keys: Option<&'a Keys>,
 }
 
 /// A thread's own contexts.
 struct Worker<'a> {
     encoder: Encoder<'a>,
     chunks: bool,
+    keys: Option<&'a Keys>,
 }
 
 impl<'a> Worker<'a> {
@@ -88,16 +98,20 @@ impl<'a> Worker<'a> {
         Ok(Worker {
             encoder: Encoder::new(work.method, work.dictionary)?,
             chunks: work.chunks,
+            keys: work.keys,
         })
     }
 
     fn run(&mut self, job: Job) -> Done {
         let start = Instant::now();
         match job {
-            Job::Hash(number, mut segment) => match hash_segment(&mut segment, self.chunks) {
-                Ok(()) => Done::Hashed(number, segment, start.elapsed()),
-                Err(e) => Done::Failed(e),
-            },
+            Job::Hash(number, mut segment) => {
+                let key = self.keys.map(Keys::unit_hash_key);
+                match hash_segment(&mut segment, self.chunks, key) {
+                    Ok(()) => Done::Hashed(number, segment, start.elapsed()),
+                    Err(e) => Done::Failed(e),
+                }
+            }
             Job::Pack(number, job) => match self.pack(job) {
                 Ok(packed) => Done::Packed(number, Box::new(packed), start.elapsed()),
                 Err(e) => Done::Failed(e),
@@ -105,18 +119,42 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn pack(&mut self, PackJob { block, mut out }: PackJob) -> Result<Packed> {
+    fn pack(&mut self, PackJob { block, at, mut out }: PackJob) -> Result<Packed> {
         let bytes = block.data.bytes();
         let codec = self.encoder.encode(bytes, &mut out)?;
         let stored = if codec == Codec::Stored { bytes } else { &out };
-        let entry = BlockEntry {
+        let mut entry = BlockEntry {
             stored_len: stored.len() as u32,
             decoded_len: bytes.len() as u32,
             codec,
-            crc: crc32c::crc32c(stored),
-            hash: *blake3::hash(stored).as_bytes(),
+            crc: 0,
+            hash: [0; 32],
         };
-        Ok(Packed { block, out, entry })
+        let mut sealing = Duration::ZERO;
+        match self.keys {
+            None => {
+                entry.crc = crc32c::crc32c(stored);
+                entry.hash = *blake3::hash(stored).as_bytes();
+            }
+            Some(keys) => {
+                let start = Instant::now();
+                let piece = Piece {
+                    kind: PieceKind::Block,
+                    codec: codec as u8,
+                    ordinal: at,
+                    len: entry.stored_len,
+                    decoded_len: entry.decoded_len,
+                };
+                entry.hash = seal(keys, &piece, bytes, &mut out)?;
+                sealing = start.elapsed();
+            }
+        }
+        Ok(Packed {
+            block,
+            out,
+            entry,
+            sealing,
+        })
     }
 
     /// Works until there is nothing more to come.
@@ -164,6 +202,8 @@ struct Caller<'a, 's, 'c> {
     waiting_extents: usize,
     packed: HashMap<u64, Box<Packed>>,
     blocks_placed: u64,
+    /// Bytes of data space that they fill.
+    data_placed: u64,
     blocks_written: u64,
     spare: Vec<Vec<u8>>,
     placed_bytes: u64,
@@ -215,6 +255,7 @@ pub fn run<'c>(
             waiting_extents: 0,
             packed: HashMap::new(),
             blocks_placed: 0,
+            data_placed: 0,
             blocks_written: 0,
             spare: Vec::new(),
             placed_bytes: 0,
@@ -276,7 +317,8 @@ impl Caller<'_, '_, '_> {
                 *item = Some(Item::Segment(segment));
             }
             Done::Packed(number, packed, time) => {
-                self.costs.compress += time;
+                self.costs.compress += time.saturating_sub(packed.sealing);
+                self.costs.seal += packed.sealing;
                 self.packed.insert(number, packed);
             }
             Done::Failed(e) => return Err(e),
@@ -298,14 +340,12 @@ impl Caller<'_, '_, '_> {
                 let Some(packed) = self.packed.remove(number) else {
                     return Ok(false);
                 };
-                let Packed { block, out, entry } = *packed;
+                let Packed {
+                    block, out, entry, ..
+                } = *packed;
                 let bytes = block.data.bytes();
                 self.writer.block(&StoredBlock {
-                    stored: if entry.codec == Codec::Stored {
-                        bytes
-                    } else {
-                        &out
-                    },
+                    stored: if out.is_empty() { bytes } else { &out },
                     entry,
                     stream: block.stream as usize,
                     hashes: &block.hashes,
@@ -358,7 +398,9 @@ impl Caller<'_, '_, '_> {
             match placed {
                 Placed::Block(block) => {
                     let out = self.spare.pop().unwrap_or_default();
-                    self.submit(Job::Pack(self.blocks_placed, PackJob { block, out }))?;
+                    let at = self.data_placed;
+                    self.data_placed += block.data.bytes().len() as u64;
+                    self.submit(Job::Pack(self.blocks_placed, PackJob { block, at, out }))?;
                     self.next.push_back(Next::Block(self.blocks_placed));
                     self.blocks_placed += 1;
                 }

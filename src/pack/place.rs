@@ -528,7 +528,10 @@ fn run_hash(segment: &Segment, units: &[Unit]) -> Option<UnitHash> {
         }
         hash.copy_from_slice(&unit_hash);
     }
-    Some(super::hash::unit_hash(hashes.get(..16 * units.len())?))
+    Some(super::hash::unit_hash(
+        hashes.get(..16 * units.len())?,
+        None,
+    ))
 }
 
 fn joins(last: &Extent, next: &Extent) -> bool {

@@ -6,14 +6,17 @@
 
 use std::time::{Duration, Instant};
 
+use super::seal::seal;
 use super::tree::{FullNode, TreeBuilder};
 use crate::codec::{Encoder, Method};
+use crate::crypto::{Keys, Piece, PieceKind, Place};
 use crate::error::{Result, try_reserve};
 use crate::format::{
     BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash, Header,
     PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash, UnitPage,
     root_hash,
 };
+use crate::keyring::Encryption;
 use crate::profile::Compression;
 use crate::sink::Sink;
 
@@ -26,7 +29,7 @@ pub const MEMORY: usize = 3 << 20;
 
 /// A block, ready to be written.
 pub struct StoredBlock<'a> {
-    /// The bytes to store.
+    /// The bytes to store, sealed if the file is encrypted.
     pub stored: &'a [u8],
     /// What they say of themselves in the block table.
     pub entry: BlockEntry,
@@ -80,6 +83,7 @@ pub struct Written {
 /// See the module.
 pub struct Writer<'s> {
     sink: &'s mut dyn Sink,
+    keys: Option<&'s Keys>,
     gathered: Vec<u8>,
     /// Where the next byte goes in the file.
     at: u64,
@@ -103,16 +107,19 @@ pub struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    /// Begins a file: the header, and the dictionary if there is one.
+    /// Begins a file: the header, the key slots of an encrypted one, and the dictionary if there
+    /// is one.
     pub fn new(
         sink: &'s mut dyn Sink,
         parameters: RootParameters,
         dictionary: Option<&[u8]>,
+        encryption: Option<&'s Encryption>,
     ) -> Result<Self> {
         let mut gathered = Vec::new();
         try_reserve(&mut gathered, GATHER, "what waits to be written")?;
         let mut writer = Writer {
             sink,
+            keys: encryption.map(|encryption| &encryption.keys),
             gathered,
             at: 0,
             page_encoder: Encoder::new(
@@ -123,7 +130,7 @@ impl<'s> Writer<'s> {
                 None,
             )?,
             page_buffer: Vec::new(),
-            header: Header::default(),
+            header: encryption.map_or_else(Header::default, |encryption| encryption.header),
             parameters,
             dictionary: None,
             trees: [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units].map(TreeBuilder::new),
@@ -140,8 +147,13 @@ impl<'s> Writer<'s> {
         };
         let header = writer.header.encode();
         writer.put(&header)?;
+        if let Some(Encryption { slots, .. }) = encryption {
+            let copy = slots.encode();
+            writer.put(&copy)?;
+            writer.put(&copy)?;
+        }
         if let Some(dictionary) = dictionary {
-            writer.dictionary = Some(writer.store(dictionary)?);
+            writer.dictionary = Some(writer.store(PieceKind::Dictionary, dictionary)?);
         }
         Ok(writer)
     }
@@ -176,9 +188,10 @@ impl<'s> Writer<'s> {
         self.data_size += u64::from(block.entry.decoded_len);
         self.block_count += 1;
         self.unit_count += block.hashes.len() as u64;
-        self.stored_size += block.stored.len() as u64;
+        let stored_len = u64::from(block.entry.stored_len);
+        self.stored_size += stored_len;
         if let Some(stream) = self.parameters.streams.get_mut(block.stream) {
-            stream.stored_size += block.stored.len() as u64;
+            stream.stored_size += stored_len;
         }
         if self.blocks.entries.len() == BlockPage::CAPACITY {
             self.end_blocks()?;
@@ -244,7 +257,7 @@ impl<'s> Writer<'s> {
             cdc,
             ref mut streams,
         } = self.parameters;
-        let page = RootPage {
+        let root_page = RootPage {
             compression,
             level,
             block_size,
@@ -256,15 +269,35 @@ impl<'s> Writer<'s> {
             dictionary: self.dictionary,
             trees,
             streams: std::mem::take(streams),
+        };
+        let mut page = Vec::new();
+        let mut piece_hash = [0; 32];
+        match self.keys {
+            None => page = root_page.encode(),
+            Some(keys) => {
+                let bytes = root_page.encode_padded();
+                let piece = Piece {
+                    kind: PieceKind::Root,
+                    codec: Codec::Stored as u8,
+                    ordinal: self.at,
+                    len: bytes.len() as u32,
+                    decoded_len: bytes.len() as u32,
+                };
+                piece_hash = seal(keys, &piece, &bytes, &mut page)?;
+            }
         }
-        .encode();
         let root = root_hash(&self.header, &page);
-        let footer = Footer {
+        let mut footer = Footer {
             file_len: self.at + (page.len() + PAGE_4K) as u64,
             root_offset: self.at,
             root_len: page.len() as u32,
             root,
+            piece_hash,
+            mac: [0; 32],
         };
+        if let Some(keys) = self.keys {
+            footer.authenticate(|bytes| keys.mac(Place::Footer, bytes));
+        }
         self.put(&page)?;
         self.put(&footer.encode())?;
         self.flush()?;
@@ -331,7 +364,7 @@ impl<'s> Writer<'s> {
 
     /// Writes a leaf, and the nodes that it makes full.
     fn leaf(&mut self, kind: TreeKind, key: PageKey, bytes: &[u8]) -> Result<()> {
-        let pointer = self.store(bytes)?;
+        let pointer = self.store(PieceKind::Page, bytes)?;
         let at = kind as usize - 1;
         let full = self.trees[at].add(ChildEntry { key, pointer });
         self.grow(at, full)
@@ -340,29 +373,41 @@ impl<'s> Writer<'s> {
     /// Writes a node that is complete, and those above that it makes full.
     fn grow(&mut self, tree: usize, mut node: Option<FullNode>) -> Result<()> {
         while let Some(mut full) = node {
-            let pointer = self.store(&std::mem::take(&mut full.bytes))?;
+            let pointer = self.store(PieceKind::Page, &std::mem::take(&mut full.bytes))?;
             node = self.trees[tree].adopt(full, pointer);
         }
         Ok(())
     }
 
     /// Writes a page or the dictionary, compressed if that makes it smaller.
-    fn store(&mut self, bytes: &[u8]) -> Result<Pointer> {
+    fn store(&mut self, kind: PieceKind, bytes: &[u8]) -> Result<Pointer> {
         let mut buffer = std::mem::take(&mut self.page_buffer);
         let codec = self.page_encoder.encode(bytes, &mut buffer)?;
-        let stored = if codec == Codec::Stored {
-            bytes
-        } else {
-            &buffer
-        };
-        let pointer = Pointer {
+        let stored = if buffer.is_empty() { bytes } else { &buffer };
+        let mut pointer = Pointer {
             offset: self.at,
             stored_len: stored.len() as u32,
             decoded_len: bytes.len() as u32,
             codec,
-            hash: *blake3::hash(stored).as_bytes(),
+            hash: [0; 32],
         };
-        self.put(stored)?;
+        match self.keys {
+            None => {
+                pointer.hash = *blake3::hash(stored).as_bytes();
+                self.put(stored)?;
+            }
+            Some(keys) => {
+                let piece = Piece {
+                    kind,
+                    codec: codec as u8,
+                    ordinal: pointer.offset,
+                    len: pointer.stored_len,
+                    decoded_len: pointer.decoded_len,
+                };
+                pointer.hash = seal(keys, &piece, bytes, &mut buffer)?;
+                self.put(&buffer)?;
+            }
+        }
         self.page_buffer = buffer;
         Ok(pointer)
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Snapshot;
 use super::page::Block;
 use crate::codec::{DecodeDictionary, Decoder};
+use crate::crypto::{Piece, PieceKind};
 use crate::error::{Error, Result, Why, try_grow};
 use crate::format::Codec;
 
@@ -159,26 +160,53 @@ impl Snapshot {
         let Scratch {
             decoder, stored, ..
         } = scratch;
-        if block.entry.codec == Codec::Stored {
+        let as_it_is = block.entry.codec == Codec::Stored;
+        if as_it_is && self.keys.is_none() {
             self.storage.read_at(block.file_at, out)?;
-            return self.check_stored(block, out, self.pinned);
+            return self.check_stored(block, out, self.pinned).map(|_| ());
         }
-        grow(stored, block.stored_len(), "a stored block")?;
-        let stored = stored.get_mut(..block.stored_len()).unwrap_or_default();
+        grow(stored, block.file_len(), "a stored block")?;
+        let stored = stored.get_mut(..block.file_len()).unwrap_or_default();
         self.storage.read_at(block.file_at, stored)?;
-        self.check_stored(block, stored, self.pinned)?;
+        let stored = self.check_stored(block, stored, self.pinned)?;
+        if as_it_is {
+            out.copy_from_slice(stored);
+            return Ok(());
+        }
         self.decode_block(block, decoder, stored, out)
     }
 
-    /// Holds stored bytes against the block table: the checksum, and if `strong` the hash too.
-    pub(super) fn check_stored(&self, block: &Block, stored: &[u8], strong: bool) -> Result<()> {
-        if crc32c::crc32c(stored) != block.entry.crc {
-            return Err(self.bad_block(block, "its checksum does not fit".into()));
-        }
-        if strong && *blake3::hash(stored).as_bytes() != block.entry.hash {
+    /// Holds a block as it is in the file against the block table, by checksum or tag, and if
+    /// `strong` by its hash too. Gives the stored bytes, which it opens in place if they are sealed.
+    pub(super) fn check_stored<'a>(
+        &self,
+        block: &Block,
+        bytes: &'a mut [u8],
+        strong: bool,
+    ) -> Result<&'a [u8]> {
+        let Some(keys) = &self.keys else {
+            if crc32c::crc32c(bytes) != block.entry.crc {
+                return Err(self.bad_block(block, "its checksum does not fit".into()));
+            }
+            if strong && *blake3::hash(bytes).as_bytes() != block.entry.hash {
+                return Err(self.bad_block(block, "its hash does not fit".into()));
+            }
+            return Ok(bytes);
+        };
+        let piece = Piece {
+            kind: PieceKind::Block,
+            codec: block.entry.codec as u8,
+            ordinal: block.at,
+            len: block.entry.stored_len,
+            decoded_len: block.entry.decoded_len,
+        };
+        let Some(stored) = keys.open(&piece, &block.entry.hash, bytes)? else {
+            return Err(self.bad_block(block, "its tag does not fit".into()));
+        };
+        if strong && keys.piece_hash(stored) != block.entry.hash {
             return Err(self.bad_block(block, "its hash does not fit".into()));
         }
-        Ok(())
+        Ok(stored)
     }
 
     /// Decodes checked bytes.
@@ -215,7 +243,7 @@ impl Snapshot {
     /// The dictionary's bytes, as the file has them now.
     pub(super) fn dictionary_bytes(&self) -> Result<Vec<u8>> {
         match &self.root.dictionary {
-            Some(pointer) => self.pointed(pointer, |why| {
+            Some(pointer) => self.pointed(PieceKind::Dictionary, pointer, |why| {
                 self.corrupt(format!("dictionary at byte {}: {why}", pointer.offset))
             }),
             None => Err(self.corrupt("a block needs a dictionary, but there is none")),

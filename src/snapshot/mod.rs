@@ -13,6 +13,7 @@ mod in_place;
 mod open;
 mod page;
 mod read;
+mod rekey;
 mod storage;
 mod team;
 mod tiling;
@@ -27,12 +28,14 @@ use std::sync::OnceLock;
 pub use extent::{Extent, ExtentKind};
 pub use extract::ExtractOptions;
 pub use open::OpenOptions;
+pub use rekey::{Operation, RekeyRequest, rekey};
 pub use storage::Storage;
 pub use verify::VerifyReport;
 
 use crate::codec::DecodeDictionary;
+use crate::crypto::Keys;
 use crate::error::{Error, Result, Why};
-use crate::format::{Hash, Header, RootPage, StreamEntry, VERSION, incompat};
+use crate::format::{Hash, Header, PAGE_4K, RootPage, SLOTS_AT, StreamEntry, VERSION};
 use block::Pool;
 use cache::Cache;
 use page::Bounds;
@@ -57,6 +60,8 @@ const PAGE_WEIGHT: usize = 34 << 10;
 pub struct Snapshot {
     storage: Box<dyn Storage>,
     header: Header,
+    /// The keys of an encrypted one.
+    keys: Option<Keys>,
     hash: Hash,
     root: RootPage,
     /// Where blocks and pages end in the file.
@@ -108,7 +113,7 @@ impl Snapshot {
             parent_root: Hash::default(),
             format_version: VERSION,
             stream_count: self.root.streams.len() as u32,
-            encrypted: self.header.incompat & incompat::ENCRYPTED != 0,
+            encrypted: self.header.is_encrypted(),
             cdc: self.root.is_cdc(),
             compression: self.root.compression.into(),
             level: self.root.level,
@@ -160,11 +165,21 @@ impl Snapshot {
     fn bounds(&self) -> Bounds<'_> {
         Bounds {
             root: &self.root,
+            sealed: self.keys.is_some(),
+            file_start: body_start(&self.header),
             file_end: self.body_end,
         }
     }
 
     fn corrupt(&self, why: impl Into<Why>) -> Error {
         Error::corrupt(self.storage.operand(), why)
+    }
+}
+
+/// Where blocks and pages begin in a file with that header.
+fn body_start(header: &Header) -> u64 {
+    match header.is_encrypted() {
+        true => SLOTS_AT[1] + PAGE_4K as u64,
+        false => PAGE_4K as u64,
     }
 }

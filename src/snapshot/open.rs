@@ -1,4 +1,5 @@
-//! Opening: two reads, one of the header and one of the file's end.
+//! Opening: two reads, one of the header and one of the file's end; a third one of the key slots if
+//! the file is encrypted.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -6,10 +7,14 @@ use std::sync::OnceLock;
 use super::block::Pool;
 use super::cache::Cache;
 use super::storage::{FileStorage, Storage};
-use super::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot};
+use super::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot, body_start};
 use crate::control::{Cancel, Control};
+use crate::crypto::{Keys, Piece, PieceKind, Place, same};
 use crate::error::{Error, Result, Why, try_zeroed};
-use crate::format::{Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, root_hash};
+use crate::format::{
+    Codec, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, root_hash,
+};
+use crate::keyring::{PasswordFn, SlotCopies, unlock_asking};
 
 /// How to open a snapshot.
 #[derive(Clone, Copy)]
@@ -20,40 +25,48 @@ pub struct OpenOptions<'a> {
     /// quarter of it, at most 8 MiB and at least 256 KiB, goes to index pages. Blocks that do not
     /// fit are decoded each time.
     pub cache_size: u64,
-    /// The root hash that the file must have. With it, each block is held against its BLAKE3 hash
-    /// on each read, and not against its CRC-32C only.
+    /// The root hash that the file must have; looked at before the password is asked for. With it,
+    /// each block is held against its BLAKE3 hash on each read, and not against its CRC-32C or tag
+    /// only.
     pub expect_root: Option<Hash>,
     /// Stops the opening.
     pub cancel: Option<&'a Cancel>,
 }
 
-/// What header, footer and root page say.
+/// What can be read of a file without its keys.
 pub(super) struct Ends {
     pub header: Header,
     pub footer: Footer,
-    pub root: RootPage,
+    /// The key slots of an encrypted file.
+    pub slots: Option<Box<SlotCopies>>,
+    /// The root page as stored.
+    stored_root: Vec<u8>,
 }
 
 impl Snapshot {
     /// Opens a snapshot, in at most four reads and 64 KiB.
     ///
     /// Magic, version, features and checksums are checked in this order, then the file's length,
-    /// the root hash, and whether it is the expected one.
-    pub fn open(options: &OpenOptions<'_>) -> Result<Snapshot> {
+    /// the root hash, and whether it is the expected one. Then `password` is asked if the file is
+    /// encrypted.
+    pub fn open(
+        options: &OpenOptions<'_>,
+        password: Option<&mut PasswordFn<'_>>,
+    ) -> Result<Snapshot> {
         Control::new(options.cancel, None).check()?;
         let storage = FileStorage::open(options.path)?;
-        Snapshot::from_storage(Box::new(storage), options)
+        Snapshot::from_storage(Box::new(storage), options, password)
     }
 
-    /// Opens a snapshot that lies in `storage`; the path in `options` is not looked at.
-    pub fn from_storage(storage: Box<dyn Storage>, options: &OpenOptions<'_>) -> Result<Snapshot> {
+    /// Opens a snapshot that lies in `storage`; the path in `options` is for asking only.
+    pub fn from_storage(
+        storage: Box<dyn Storage>,
+        options: &OpenOptions<'_>,
+        password: Option<&mut PasswordFn<'_>>,
+    ) -> Result<Snapshot> {
         let control = Control::new(options.cancel, None);
         let ends = Ends::read(&*storage, &control)?;
-        let Ends {
-            header,
-            footer,
-            root,
-        } = ends;
+        let Ends { header, footer, .. } = ends;
         if let Some(expected) = options
             .expect_root
             .filter(|expected| *expected != footer.root)
@@ -67,6 +80,21 @@ impl Snapshot {
                 ),
             ));
         }
+        let keys = match (&ends.slots, password) {
+            (None, _) => None,
+            (Some(_), None) => {
+                return Err(Error::PasswordRequired {
+                    operand: storage.operand().to_owned(),
+                    code: 0,
+                });
+            }
+            (Some(slots), Some(password)) => {
+                let path = options.path;
+                let unlocked = unlock_asking(&header, slots, false, path, password, &control)?;
+                Some(unlocked.keys)
+            }
+        };
+        let root = ends.root(keys.as_ref(), storage.operand())?;
         let cache_size = match options.cache_size {
             0 => CACHE_DEFAULT,
             size => size,
@@ -77,6 +105,7 @@ impl Snapshot {
         Ok(Snapshot {
             storage,
             header,
+            keys,
             hash: footer.root,
             root,
             body_end: footer.root_offset,
@@ -99,10 +128,20 @@ impl Ends {
         storage.read_at(0, &mut head)?;
         let header = Header::decode(&head, operand)?;
         control.check()?;
+        let mut slots = None;
+        if header.is_encrypted() {
+            if size < body_start(&header) {
+                return Err(corrupt("cut short within the key slots".into()));
+            }
+            let mut copies = Box::new(SlotCopies([[0; PAGE_4K]; 2]));
+            storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
+            slots = Some(copies);
+            control.check()?;
+        }
 
         // The root page ends where the footer begins: one read has both.
         let body = size.saturating_sub(PAGE_4K as u64);
-        let tail_len = body.min((ROOT_MAX + PAGE_4K) as u64);
+        let tail_len = body.min((ROOT_MAX + SEAL_LEN as usize + PAGE_4K) as u64);
         if tail_len < PAGE_4K as u64 {
             return Err(corrupt("no footer at its end: the file was cut".into()));
         }
@@ -111,6 +150,15 @@ impl Ends {
         control.check()?;
         let (before, last) = tail.split_at(tail.len() - PAGE_4K);
         let footer = Footer::decode(last, size).map_err(corrupt)?;
+        let keyless = (footer.piece_hash, footer.mac) == ([0; 32], [0; 32]);
+        if !header.is_encrypted() && !keyless {
+            return Err(corrupt(
+                "a plain file has what only encrypted ones have".into(),
+            ));
+        }
+        if footer.root_offset < body_start(&header) {
+            return Err(corrupt("the root page lies within the key slots".into()));
+        }
         let stored_root = before
             .len()
             .checked_sub(footer.root_len as usize)
@@ -127,12 +175,60 @@ impl Ends {
                 .into(),
             ));
         }
-        let root = RootPage::decode(stored_root).map_err(corrupt)?;
         Ok(Ends {
             header,
             footer,
-            root,
+            slots,
+            stored_root: stored_root.to_vec(),
         })
+    }
+
+    /// The root page, with the keys that an encrypted file has.
+    pub fn root(self, keys: Option<&Keys>, operand: &str) -> Result<RootPage> {
+        let corrupt = |why: Why| Error::corrupt(operand, why);
+        let Ends {
+            footer,
+            mut stored_root,
+            ..
+        } = self;
+        let Some(keys) = keys else {
+            return RootPage::decode(&stored_root, false).map_err(corrupt);
+        };
+        if !footer.is_authentic(|bytes| keys.mac(Place::Footer, bytes), same) {
+            return Err(corrupt("the footer's MAC does not fit".into()));
+        }
+        let len = footer.root_len.saturating_sub(SEAL_LEN);
+        let piece = Piece {
+            kind: PieceKind::Root,
+            codec: Codec::Stored as u8,
+            ordinal: footer.root_offset,
+            len,
+            decoded_len: len,
+        };
+        let opened = keys.open(&piece, &footer.piece_hash, &mut stored_root)?;
+        let opened = opened.ok_or_else(|| corrupt("the root page's tag does not fit".into()))?;
+        if !same(&keys.piece_hash(opened), &footer.piece_hash) {
+            return Err(corrupt("the root page's hash does not fit".into()));
+        }
+        RootPage::decode(opened, true).map_err(corrupt)
+    }
+
+    /// Holds what is in the clear against the keys of an open snapshot, both copies of its key
+    /// slots included.
+    pub fn check_macs(&self, snapshot: &Snapshot) -> Result<()> {
+        let operand = snapshot.storage.operand();
+        let (Some(keys), Some(slots)) = (&snapshot.keys, &self.slots) else {
+            return Ok(());
+        };
+        let header = |bytes: &[u8]| keys.mac(Place::Header, bytes);
+        let footer = |bytes: &[u8]| keys.mac(Place::Footer, bytes);
+        if self.header != snapshot.header || !self.header.is_authentic(header, same) {
+            return Err(Error::corrupt(operand, "the header's MAC does not fit"));
+        }
+        if !self.footer.is_authentic(footer, same) {
+            return Err(Error::corrupt(operand, "the footer's MAC does not fit"));
+        }
+        slots.check(&self.header, keys, operand)
     }
 }
 
@@ -171,7 +267,7 @@ mod tests {
             expect_root: root,
             cancel: None,
         };
-        Snapshot::from_storage(storage, &options)
+        Snapshot::from_storage(storage, &options, None)
     }
 
     #[test]
@@ -259,7 +355,7 @@ mod tests {
             expect_root: None,
             cancel: Some(&cancel),
         };
-        let snapshot = Snapshot::open(&options).unwrap();
+        let snapshot = Snapshot::open(&options, None).unwrap();
         assert_eq!(snapshot.find("disk").unwrap(), 0);
         let error = snapshot.find("tape").unwrap_err();
         assert!(
@@ -267,6 +363,9 @@ mod tests {
             "{error}"
         );
         cancel.trigger();
-        assert!(matches!(Snapshot::open(&options), Err(Error::Cancelled(_))));
+        assert!(matches!(
+            Snapshot::open(&options, None),
+            Err(Error::Cancelled(_))
+        ));
     }
 }

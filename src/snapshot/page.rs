@@ -2,7 +2,7 @@
 
 use crate::format::{
     BlockEntry, BlockPage, Decoded, ExtentEntry, ExtentPage, NodePage, PAGE_4K, PageKey, Pointer,
-    RootPage, Target, TreeKind, UnitHash, UnitPage,
+    RootPage, SEAL_LEN, Target, TreeKind, UnitHash, UnitPage,
 };
 
 /// A page and where it came from.
@@ -52,6 +52,8 @@ pub(super) struct Block {
     pub at: u64,
     /// First byte in the file.
     pub file_at: u64,
+    /// Bytes in the file, the tag of a sealed block included.
+    pub file_len: u32,
     pub entry: BlockEntry,
 }
 
@@ -66,15 +68,28 @@ pub(super) struct UnitLeaf {
 /// What a page is held against: the bounds that the root page and the footer set.
 pub(super) struct Bounds<'a> {
     pub root: &'a RootPage,
+    /// Whether pieces are sealed.
+    pub sealed: bool,
+    /// Where blocks and pages begin in the file.
+    pub file_start: u64,
     /// Where blocks and pages end in the file, which is where the root page begins.
     pub file_end: u64,
 }
 
 impl Bounds<'_> {
+    /// Bytes that a piece of so many stored bytes takes in the file.
+    pub fn file_len(&self, stored_len: u32) -> u32 {
+        match self.sealed {
+            true => stored_len.saturating_add(SEAL_LEN),
+            false => stored_len,
+        }
+    }
+
     /// Checks that a page or dictionary lies in the file's body.
     pub fn check(&self, pointer: &Pointer) -> Decoded<()> {
-        match pointer.offset.checked_add(pointer.stored_len.into()) {
-            Some(end) if pointer.offset >= PAGE_4K as u64 && end <= self.file_end => Ok(()),
+        let file_len = self.file_len(pointer.stored_len);
+        match pointer.offset.checked_add(file_len.into()) {
+            Some(end) if pointer.offset >= self.file_start && end <= self.file_end => Ok(()),
             _ => Err("it lies outside the file's body".into()),
         }
     }
@@ -182,11 +197,20 @@ impl BlockLeaf {
         let (mut at, mut file_at) = (page.at, page.base);
         let mut blocks = Vec::with_capacity(page.entries.len());
         for entry in page.entries {
-            blocks.push(Block { at, file_at, entry });
+            if bounds.sealed && entry.crc != 0 {
+                return Err("a sealed block has a checksum".into());
+            }
+            let file_len = bounds.file_len(entry.stored_len);
+            blocks.push(Block {
+                at,
+                file_at,
+                file_len,
+                entry,
+            });
             at = at.saturating_add(entry.decoded_len.into());
-            file_at = file_at.saturating_add(entry.stored_len.into());
+            file_at = file_at.saturating_add(file_len.into());
         }
-        if page.base < PAGE_4K as u64 || file_at > bounds.file_end {
+        if page.base < bounds.file_start || file_at > bounds.file_end {
             return Err("a block lies outside the file's body".into());
         }
         Ok(BlockLeaf {
@@ -216,8 +240,9 @@ impl Block {
         self.entry.decoded_len as usize
     }
 
-    pub fn stored_len(&self) -> usize {
-        self.entry.stored_len as usize
+    /// Bytes in the file.
+    pub fn file_len(&self) -> usize {
+        self.file_len as usize
     }
 
     /// Where it ends in data space.

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom};
-use rustix::io::retry_on_intr;
+use rustix::fs::{self, CWD, FileType, FlockOperation, Mode, OFlags, SeekFrom};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Result};
 use crate::source::{Identity, identity};
@@ -38,14 +38,42 @@ pub(super) struct FileStorage {
 }
 
 impl FileStorage {
+    /// Opens it for reading.
     pub fn open(path: &Path) -> Result<Self> {
+        FileStorage::with(path, OFlags::RDONLY)
+    }
+
+    /// Opens it for [`FileStorage::change`] too, and keeps others that do so out.
+    pub fn open_to_change(path: &Path) -> Result<Self> {
+        let storage = FileStorage::with(path, OFlags::RDWR)?;
+        match retry_on_intr(|| fs::flock(&storage.file, FlockOperation::NonBlockingLockExclusive)) {
+            Ok(()) => Ok(storage),
+            Err(Errno::WOULDBLOCK) => {
+                let why = ("is being changed by another process", Errno::WOULDBLOCK);
+                Err(Error::io(&storage.operand, why))
+            }
+            // Only others that lock are kept out anyway: a file system may lack it.
+            Err(_) => Ok(storage),
+        }
+    }
+
+    /// Writes over a part of the file, and makes that durable.
+    pub fn change(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let fail = |what| move |e| Error::output(&self.operand, (what, e));
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(fail("cannot write"))?;
+        self.file.sync_data().map_err(fail("cannot sync"))
+    }
+
+    fn with(path: &Path, access: OFlags) -> Result<Self> {
         let operand = path.display().to_string();
         let fail = |what| {
             let operand = &operand;
             move |e| Error::io(operand, (what, e))
         };
         // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = access | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
             .map_err(fail("cannot open"))?;
         let stat = fs::fstat(&file).map_err(fail("cannot look at it"))?;

@@ -122,7 +122,7 @@ pub fn options(cache_size: u64) -> OpenOptions<'static> {
 }
 
 pub fn open_bytes(bytes: Vec<u8>) -> Result<Snapshot> {
-    Snapshot::from_storage(Box::new(Counted::new(bytes).0), &options(0))
+    Snapshot::from_storage(Box::new(Counted::new(bytes).0), &options(0), None)
 }
 
 /// Repeats itself like text does; no two seeds give the same.
@@ -462,6 +462,8 @@ impl Draft {
             root_offset: out.len() as u64,
             root_len: page.len() as u32,
             root: root_hash(&header, &page),
+            piece_hash: [0; 32],
+            mac: [0; 32],
         };
         out.extend_from_slice(&page);
         out.extend_from_slice(&footer.encode());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::cache::Cache;
 use super::page::{BlockLeaf, ExtentLeaf, Loaded, Page, UnitLeaf};
+use crate::crypto::{Piece, PieceKind};
 use crate::error::{Error, Result, Why, try_zeroed};
 use crate::format::{Codec, PageKey, Pointer, TreeKind};
 
@@ -195,7 +196,7 @@ impl Snapshot {
             return Ok(hit);
         }
         let misfit = |why: Why| self.corrupt(page_text(kind, pointer, &why.to_string()));
-        let bytes = self.pointed(pointer, misfit)?;
+        let bytes = self.pointed(PieceKind::Page, pointer, misfit)?;
         let page = Page::decode(kind, level, &bytes, &self.bounds()).map_err(misfit)?;
         let weight = page.weight();
         let loaded = Arc::new(Loaded {
@@ -211,13 +212,32 @@ impl Snapshot {
     /// The checked and decoded bytes behind a pointer.
     pub(super) fn pointed(
         &self,
+        kind: PieceKind,
         pointer: &Pointer,
         misfit: impl Fn(Why) -> Error,
     ) -> Result<Vec<u8>> {
-        self.bounds().check(pointer).map_err(&misfit)?;
-        let mut stored = try_zeroed(pointer.stored_len as usize, "an index page")?;
+        let bounds = self.bounds();
+        bounds.check(pointer).map_err(&misfit)?;
+        let file_len = bounds.file_len(pointer.stored_len);
+        let mut stored = try_zeroed(file_len as usize, "an index page")?;
         self.storage.read_at(pointer.offset, &mut stored)?;
-        if *blake3::hash(&stored).as_bytes() != pointer.hash {
+        let hash = match &self.keys {
+            None => *blake3::hash(&stored).as_bytes(),
+            Some(keys) => {
+                let piece = Piece {
+                    kind,
+                    codec: pointer.codec as u8,
+                    ordinal: pointer.offset,
+                    len: pointer.stored_len,
+                    decoded_len: pointer.decoded_len,
+                };
+                let opened = keys.open(&piece, &pointer.hash, &mut stored)?;
+                let opened = opened.ok_or_else(|| misfit("its tag does not fit".into()))?;
+                keys.piece_hash(opened)
+            }
+        };
+        stored.truncate(pointer.stored_len as usize);
+        if hash != pointer.hash {
             return Err(misfit("its hash does not fit".into()));
         }
         if pointer.codec == Codec::Stored {

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::Snapshot;
 use super::block::Scratch;
 use super::cache::Cache;
 use super::damage::{BadRange, Damage, Found, first_bad};
@@ -14,9 +13,10 @@ use super::page::{Block, ExtentLeaf};
 use super::team::{self, Beat, PIECE};
 use super::tiling::Tiling;
 use super::tree::{Broken, Leaf, PageCache};
+use super::{Snapshot, body_start};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, try_grow};
-use crate::format::{Codec, PAGE_4K, PageKey, Target, TreeKind};
+use crate::format::{Codec, PageKey, Target, TreeKind};
 
 /// Index pages kept while checking.
 const PAGES_CACHE: usize = 4 << 20;
@@ -133,7 +133,8 @@ impl<'a> Check<'a> {
             units: AtomicU64::new(0),
         };
         if let Some(pointer) = &snapshot.root.dictionary {
-            check.tiling.add(pointer.offset, pointer.stored_len.into());
+            let file_len = snapshot.bounds().file_len(pointer.stored_len);
+            check.tiling.add(pointer.offset, file_len.into());
             match snapshot.dictionary_bytes() {
                 Ok(_) => check.has_dictionary = true,
                 Err(error) => check.damage.elsewhere(damage_text(error)?),
@@ -145,7 +146,11 @@ impl<'a> Check<'a> {
     /// Reads both ends of the file again.
     fn ends(&self, control: &Control<'_>) -> Result<()> {
         match Ends::read(&*self.snapshot.storage, control) {
-            Ok(ends) if ends.footer.root == self.snapshot.hash => {}
+            Ok(ends) if ends.footer.root == self.snapshot.hash => {
+                if let Err(error) = ends.check_macs(self.snapshot) {
+                    self.damage.elsewhere(damage_text(error)?);
+                }
+            }
             Ok(_) => self
                 .damage
                 .elsewhere("it was written over since it was opened".into()),
@@ -161,7 +166,8 @@ impl<'a> Check<'a> {
     /// The leaf that begins at `key`; each page on the way that begins there counts as seen.
     fn leaf(&self, kind: TreeKind, key: PageKey) -> std::result::Result<Leaf, Broken> {
         self.snapshot.descend(&self.pages, kind, key, |pointer| {
-            self.tiling.add(pointer.offset, pointer.stored_len.into());
+            let file_len = self.snapshot.bounds().file_len(pointer.stored_len);
+            self.tiling.add(pointer.offset, file_len.into());
         })
     }
 
@@ -193,7 +199,8 @@ impl<'a> Check<'a> {
                     Ok(leaf) => {
                         let page = leaf.blocks()?;
                         self.tiling.add(page.file_at, page.file_end - page.file_at);
-                        cursor.stored += page.file_end - page.file_at;
+                        let stored = |block: &Block| u64::from(block.entry.stored_len);
+                        cursor.stored += page.blocks.iter().map(stored).sum::<u64>();
                         leaf
                     }
                     Err(Broken { span, error }) => {
@@ -239,7 +246,7 @@ impl<'a> Check<'a> {
         let Some(base) = blocks.first().map(|b| b.file_at) else {
             return Ok(());
         };
-        let len = blocks.iter().map(Block::stored_len).sum();
+        let len = blocks.iter().map(Block::file_len).sum();
         let storage = &*self.snapshot.storage;
         // A file that was cut may still hold some of the blocks: those are then read one by one.
         let together = match storage.read_at(base, scratch.stored(len)?) {
@@ -255,7 +262,7 @@ impl<'a> Check<'a> {
             beat()?;
             let at = (block.file_at - base) as usize;
             let part = stored
-                .get_mut(at..at + block.stored_len())
+                .get_mut(at..at + block.file_len())
                 .unwrap_or_default();
             let read = match together {
                 true => Ok(()),
@@ -263,8 +270,8 @@ impl<'a> Check<'a> {
             };
             let checked = read
                 .and_then(|()| self.snapshot.check_stored(block, part, true))
-                .and_then(|()| match block.entry.codec {
-                    Codec::Stored => Ok(&*part),
+                .and_then(|part| match block.entry.codec {
+                    Codec::Stored => Ok(part),
                     Codec::ZstdDictionary if !self.has_dictionary => Err(self
                         .snapshot
                         .bad_block(block, "its dictionary is damaged".into())),
@@ -317,7 +324,11 @@ impl<'a> Check<'a> {
                 let Some((unit, rest)) = bytes.split_at_checked((end - at) as usize) else {
                     return misfit("a unit goes beyond it");
                 };
-                if blake3::hash(unit).as_bytes().get(..hash.len()) != Some(&hash[..]) {
+                let whole = match &self.snapshot.keys {
+                    Some(keys) => blake3::keyed_hash(keys.unit_hash_key(), unit),
+                    None => blake3::hash(unit),
+                };
+                if whole.as_bytes().get(..hash.len()) != Some(&hash[..]) {
                     return misfit("the hash of a unit does not fit");
                 }
                 (at, bytes) = (end, rest);
@@ -429,7 +440,8 @@ impl<'a> Check<'a> {
             self.damage
                 .elsewhere("blocks and units do not add up to the root page's counts".into());
         }
-        if !self.tiling.tiles(PAGE_4K as u64, self.snapshot.body_end) {
+        let body = body_start(&self.snapshot.header);
+        if !self.tiling.tiles(body, self.snapshot.body_end) {
             self.damage
                 .elsewhere("blocks and pages do not tile the file".into());
         }

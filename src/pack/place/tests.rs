@@ -55,7 +55,7 @@ fn pack_with(
             units: units.collect(),
             buffer: Arc::new(buffer),
         };
-        hash_segment(&mut segment, chunk.is_some()).unwrap();
+        hash_segment(&mut segment, chunk.is_some(), None).unwrap();
         change(&mut segment.units);
         let mut at = 0;
         while at < segment.units.len() {

@@ -206,7 +206,7 @@ fn the_snapshot_itself_is_no_output() {
         path: &path,
         ..options(0)
     };
-    let snapshot = Snapshot::open(&open).unwrap();
+    let snapshot = Snapshot::open(&open, None).unwrap();
     for name in ["snapshot", "./snapshot", "hard", "soft"] {
         for in_place in [false, true] {
             let path = folder.path(name);
@@ -235,7 +235,7 @@ fn damage_failing_reads_and_cancelling_leave_nothing() {
     let path = folder.path("out");
     let draft = draft();
     let (storage, handle) = Counted::new(draft.seal());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     let at = snapshot
         .block_leaf(3 << 20)
         .unwrap()

@@ -34,7 +34,8 @@ fn what_was_written_is_read_at_any_place() {
         let bytes = draft.seal();
         for cache_size in [0, 1, 9000, 40_000] {
             let (storage, _) = Counted::new(bytes.clone());
-            let snapshot = Snapshot::from_storage(Box::new(storage), &options(cache_size)).unwrap();
+            let snapshot =
+                Snapshot::from_storage(Box::new(storage), &options(cache_size), None).unwrap();
             for stream in 0..draft.streams.len() {
                 let size = draft.size(stream).min(1 << 20);
                 check(&snapshot, &draft, stream, 0, size as usize);
@@ -137,7 +138,7 @@ fn extents_tell_data_from_zeros() {
 fn a_changed_block_is_never_shown() {
     let draft = Draft::of_blocks(9, 8192);
     let (storage, handle) = Counted::new(draft.seal());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(1 << 20)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(1 << 20), None).unwrap();
     // The blocks lie one behind the other after the header.
     let end = 4096 + draft.blocks.len() * 1000;
     for at in (4096..end).step_by(313) {
@@ -192,7 +193,8 @@ fn a_forged_checksum_is_caught_when_the_root_is_known() {
         let mut options = options(0);
         options.expect_root = Some(root);
         let pinned =
-            Snapshot::from_storage(Box::new(Counted::new(bytes.clone()).0), &options).unwrap();
+            Snapshot::from_storage(Box::new(Counted::new(bytes.clone()).0), &options, None)
+                .unwrap();
         let error = pinned.read(0, at, &mut buf).unwrap_err();
         assert!(error.to_string().contains("hash"), "{error}");
         assert_eq!(buf, vec![0; len]);
@@ -205,7 +207,7 @@ fn failing_reads_are_io_errors_and_leave_zeros() {
     let draft = Draft::sample();
     let bytes = draft.seal();
     let (storage, handle) = Counted::new(bytes.clone());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(1)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(1), None).unwrap();
     let size = draft.size(0) as usize;
     let mut failed = 0;
     for at in (4096..bytes.len() - 4096).step_by(100) {
@@ -230,7 +232,7 @@ fn failing_reads_are_io_errors_and_leave_zeros() {
 fn a_cold_read_costs_a_page_a_level_and_a_block_and_a_warm_one_nothing() {
     let draft = Draft::sample();
     let (storage, counts) = Counted::new(draft.seal());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     let levels: u32 = snapshot.root.trees[..2]
         .iter()
         .map(|tree| tree.height)
@@ -256,7 +258,8 @@ fn caches_keep_to_their_bounds() {
     let (bytes, content) = (draft.seal(), draft.data_space());
     for cache_size in [1u64, 10_000, 100_000, 2 << 20] {
         let (storage, _) = Counted::new(bytes.clone());
-        let snapshot = Snapshot::from_storage(Box::new(storage), &options(cache_size)).unwrap();
+        let snapshot =
+            Snapshot::from_storage(Box::new(storage), &options(cache_size), None).unwrap();
         for at in scatter().take(2000) {
             let at = at as usize % (content.len() - 50);
             let mut buf = [0; 50];
@@ -288,7 +291,8 @@ fn many_threads_read_at_once() {
     let draft = Draft::sample();
     for cache_size in [1, 30_000] {
         let (storage, _) = Counted::new(draft.seal());
-        let snapshot = Snapshot::from_storage(Box::new(storage), &options(cache_size)).unwrap();
+        let snapshot =
+            Snapshot::from_storage(Box::new(storage), &options(cache_size), None).unwrap();
         let whole = [
             draft.content(0, 0, 90_000),
             vec![],

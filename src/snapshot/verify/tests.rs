@@ -300,7 +300,7 @@ fn bytes_that_nothing_covers_are_found_behind_an_overlap() {
 fn what_is_cached_is_not_trusted() {
     let draft = Draft::sample();
     let (storage, handle) = Counted::new(draft.seal());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     let mut buf = vec![0; draft.size(0) as usize];
     snapshot.read(0, 0, &mut buf).unwrap();
     verify(&snapshot, 2).0.unwrap();
@@ -325,7 +325,7 @@ fn what_is_cached_is_not_trusted() {
 fn a_file_cut_while_open_is_damaged_where_it_was_cut() {
     let draft = large();
     let (storage, handle) = Counted::new(draft.seal());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     let leaf = snapshot.block_leaf(89 << 16).unwrap();
     let last = leaf.blocks().unwrap().blocks[14];
     // What comes behind the last blocks is cut, the index among it.
@@ -338,7 +338,7 @@ fn a_file_cut_while_open_is_damaged_where_it_was_cut() {
 fn failing_reads_end_it() {
     let draft = large();
     let (storage, handle) = Counted::new(draft.seal());
-    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0)).unwrap();
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     for threads in [1, 4] {
         let leaf = snapshot.block_leaf(50 << 16).unwrap();
         handle.fail_at(leaf.blocks().unwrap().blocks[3].file_at);

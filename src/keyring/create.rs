@@ -1,0 +1,145 @@
+//! The keys of a new file.
+
+use crate::crypto::{FileKey, KdfCost, Keys, Place, WORK_MAX, WrappedKey, random};
+use crate::error::{Error, Result};
+use crate::format::{Header, KeySlot, SLOTS, SlotPage, incompat};
+
+/// All that a build needs to encrypt.
+pub struct Encryption {
+    /// The keys.
+    pub keys: Keys,
+    /// The header of the file.
+    pub header: Header,
+    /// Its key slots.
+    pub slots: SlotPage,
+}
+
+impl Encryption {
+    /// A new file key, under one password. `operand` is the output.
+    pub fn new(password: &[u8], cost: KdfCost, operand: &str) -> Result<Self> {
+        let mut file_id = [0; 16];
+        random(&mut file_id, operand)?;
+        Encryption::with_key(&FileKey::random(operand)?, file_id, password, cost, operand)
+    }
+
+    fn with_key(
+        file_key: &FileKey,
+        file_id: [u8; 16],
+        password: &[u8],
+        cost: KdfCost,
+        operand: &str,
+    ) -> Result<Self> {
+        let keys = file_key.keys(file_id)?;
+        let mut header = Header {
+            incompat: incompat::ENCRYPTED,
+            file_id,
+            commitment: file_key.commitment(),
+            ..Header::default()
+        };
+        header.authenticate(|bytes| keys.mac(Place::Header, bytes));
+        let mut slots = SlotPage {
+            generation: 1,
+            file_id,
+            slots: [None; SLOTS],
+            mac: [0; 32],
+        };
+        let wrapped = WrappedKey::wrap(file_key, &file_id, password, cost, operand)?;
+        slots.slots[0] = Some(slot(&wrapped));
+        slots.authenticate(|bytes| keys.mac(Place::Slots, bytes));
+        Ok(Encryption {
+            keys,
+            header,
+            slots,
+        })
+    }
+}
+
+/// Puts a file key under one more password, into the first free slot or the one named.
+pub fn add_slot(
+    slots: &mut SlotPage,
+    at: usize,
+    file_key: &FileKey,
+    password: &[u8],
+    cost: KdfCost,
+    operand: &str,
+) -> Result<()> {
+    let wrapped = WrappedKey::wrap(file_key, &slots.file_id, password, cost, operand)?;
+    match slots.slots.get_mut(at) {
+        Some(place) => *place = Some(slot(&wrapped)),
+        None => return Err(Error::Internal("a key slot that there is not".to_owned())),
+    }
+    Ok(())
+}
+
+/// Fails when a cost, with `besides` for other slots, is more than a reader will pay.
+pub fn check_cost(cost: KdfCost, besides: u64) -> Result<()> {
+    let work = cost.work().saturating_add(besides);
+    if work <= WORK_MAX {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "kdf_memory_kib times kdf_passes is {work} over all passwords; no reader does more than \
+         {WORK_MAX}: give less memory or fewer passes"
+    )))
+}
+
+fn slot(wrapped: &WrappedKey) -> KeySlot {
+    KeySlot {
+        memory_kib: wrapped.cost.memory_kib,
+        passes: wrapped.cost.passes,
+        lanes: wrapped.cost.lanes,
+        salt: wrapped.salt,
+        commitment: wrapped.commitment,
+        wrapped: wrapped.wrapped,
+        tag: wrapped.tag,
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// What guessing costs in tests: the least.
+    pub const CHEAP: KdfCost = KdfCost {
+        memory_kib: 1024,
+        passes: 1,
+        lanes: 1,
+    };
+
+    /// The same keys every time, under "password".
+    pub fn fixed(byte: u8) -> Encryption {
+        Encryption::with_key(
+            &FileKey::fixed(byte),
+            [byte; 16],
+            b"password",
+            CHEAP,
+            "test",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn two_files_share_nothing() {
+        let [a, b] = [(); 2].map(|()| Encryption::new(b"p", CHEAP, "t").unwrap());
+        assert_ne!(a.header.file_id, b.header.file_id);
+        assert_ne!(a.header.commitment, b.header.commitment);
+        assert_ne!(
+            a.slots.slots[0].unwrap().salt,
+            b.slots.slots[0].unwrap().salt
+        );
+    }
+
+    #[test]
+    fn what_no_reader_pays_is_not_written() {
+        let cost = KdfCost {
+            memory_kib: 1 << 20,
+            passes: 4,
+            lanes: 1,
+        };
+        assert!(check_cost(cost, 0).is_ok());
+        assert!(matches!(
+            check_cost(cost, 1),
+            Err(Error::InvalidArgument(_))
+        ));
+    }
+}

@@ -1,0 +1,178 @@
+//! From key slots and a password to the keys of a file.
+
+use std::path::Path;
+
+use super::password::{Password, PasswordFn, Purpose, Request, ask};
+use crate::control::Control;
+use crate::crypto::{FileKey, KdfCost, Keys, Opened, Place, WORK_MAX, WrappedKey, same};
+use crate::error::{Error, Result};
+use crate::format::{Header, KeySlot, PAGE_4K, SLOTS, SlotPage, newest};
+
+/// Askings for one password.
+const ATTEMPTS: u32 = 3;
+
+/// Both copies of the key slots, as the file has them.
+pub struct SlotCopies(pub [[u8; PAGE_4K]; 2]);
+
+/// A file, open.
+pub struct Unlocked {
+    /// Its keys.
+    pub keys: Keys,
+    /// The key that they come from, for other passwords.
+    pub file_key: FileKey,
+    /// The slots that count.
+    pub slots: SlotPage,
+    /// Which copy they were.
+    pub copy: usize,
+    /// Which of them open with the password; only the first that does, unless all were asked for.
+    pub opened: [bool; SLOTS],
+}
+
+impl SlotCopies {
+    /// The copy that counts, checked before it costs anything.
+    pub fn newest(&self, header: &Header, operand: &str) -> Result<(usize, SlotPage)> {
+        let corrupt = |why: &str| Error::corrupt(operand, why);
+        let copies = [&self.0[0][..], &self.0[1][..]];
+        let index = newest(copies)
+            .ok_or_else(|| corrupt("the checksums of both copies of the key slots do not fit"))?;
+        let bytes = copies.get(index).copied().unwrap_or_default();
+        let page = SlotPage::decode(bytes).map_err(|why| Error::corrupt(operand, why))?;
+        if page.file_id != header.file_id {
+            return Err(corrupt("its key slots are of another file"));
+        }
+        let mut work = 0u64;
+        for slot in page.slots.iter().flatten() {
+            let cost = cost(slot);
+            if !cost.is_bounded() {
+                return Err(corrupt("a key slot asks for more than a password may cost"));
+            }
+            work = work.saturating_add(cost.work());
+        }
+        if work > WORK_MAX {
+            return Err(corrupt(
+                "its key slots together ask for more than a password may cost",
+            ));
+        }
+        Ok((index, page))
+    }
+
+    /// What is wrong with the copies, for a check of the whole file; both must be there.
+    pub fn check(&self, header: &Header, keys: &Keys, operand: &str) -> Result<()> {
+        for (copy, name) in self.0.iter().zip(["first", "second"]) {
+            let corrupt = |why| {
+                let why = format!(
+                    "{name} copy of the key slots: {why}; rekeying writes both copies anew"
+                );
+                Error::corrupt(operand, why)
+            };
+            let page = SlotPage::decode(copy).map_err(|why| corrupt(why.to_string()))?;
+            let authentic = page.is_authentic(|bytes| keys.mac(Place::Slots, bytes), same);
+            if page.file_id != header.file_id || !authentic {
+                return Err(corrupt("its MAC does not fit".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tries a password on the slots in turn, on all of them if `all` is set: nothing if none opens.
+/// What opens is held against header and MACs.
+pub fn unlock(
+    header: &Header,
+    copies: &SlotCopies,
+    password: &Password,
+    all: bool,
+    operand: &str,
+) -> Result<Option<Unlocked>> {
+    let corrupt = |why: &str| Error::corrupt(operand, why);
+    let (copy, slots) = copies.newest(header, operand)?;
+    let mut found = None;
+    let mut opened = [false; SLOTS];
+    for (slot, opened) in slots.slots.iter().zip(&mut opened) {
+        let Some(slot) = slot else { continue };
+        match wrapped(slot).open(&header.file_id, password.bytes())? {
+            Opened::OtherPassword => continue,
+            Opened::Forged => return Err(corrupt("a key slot was changed")),
+            Opened::Key(file_key) => {
+                *opened = true;
+                if found.is_none() {
+                    found = Some(file_key);
+                }
+            }
+        }
+        if !all {
+            break;
+        }
+    }
+    let Some(file_key) = found else {
+        return Ok(None);
+    };
+    if !same(&file_key.commitment(), &header.commitment) {
+        return Err(corrupt("its key slots hold the key of another file"));
+    }
+    let keys = file_key.keys(header.file_id)?;
+    if !header.is_authentic(|bytes| keys.mac(Place::Header, bytes), same) {
+        return Err(corrupt("the header's MAC does not fit"));
+    }
+    if !slots.is_authentic(|bytes| keys.mac(Place::Slots, bytes), same) {
+        return Err(corrupt("the key slots' MAC does not fit"));
+    }
+    Ok(Some(Unlocked {
+        keys,
+        file_key,
+        slots,
+        copy,
+        opened,
+    }))
+}
+
+/// Asks for the password until it is right, three times at most, and unlocks.
+pub fn unlock_asking(
+    header: &Header,
+    copies: &SlotCopies,
+    all: bool,
+    path: &Path,
+    callback: &mut PasswordFn<'_>,
+    control: &Control<'_>,
+) -> Result<Unlocked> {
+    let operand = path.display().to_string();
+    // A file that cannot be opened is no reason to bother anybody.
+    copies.newest(header, &operand)?;
+    for attempt in 0..ATTEMPTS {
+        let request = Request {
+            purpose: Purpose::Open,
+            attempt,
+            path,
+        };
+        let password = ask(callback, &request)?;
+        control.check()?;
+        if let Some(unlocked) = unlock(header, copies, &password, all, &operand)? {
+            return Ok(unlocked);
+        }
+        control.check()?;
+    }
+    Err(Error::WrongPassword { operand, code: 0 })
+}
+
+/// Memory times passes of a slot, in KiB.
+pub fn slot_cost(slot: &KeySlot) -> u64 {
+    cost(slot).work()
+}
+
+fn cost(slot: &KeySlot) -> KdfCost {
+    KdfCost {
+        memory_kib: slot.memory_kib,
+        passes: slot.passes,
+        lanes: slot.lanes,
+    }
+}
+
+fn wrapped(slot: &KeySlot) -> WrappedKey {
+    WrappedKey {
+        cost: cost(slot),
+        salt: slot.salt,
+        commitment: slot.commitment,
+        wrapped: slot.wrapped,
+        tag: slot.tag,
+    }
+}

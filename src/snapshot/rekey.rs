@@ -1,0 +1,124 @@
+//! Changing passwords in place: only the key slots are written, never a block.
+
+use std::path::Path;
+
+use super::open::Ends;
+use super::storage::FileStorage;
+use crate::control::Control;
+use crate::crypto::{KdfCost, Place};
+use crate::error::{Error, Result, Why};
+use crate::format::{SLOTS, SLOTS_AT};
+use crate::keyring::{
+    PasswordFn, Purpose, Request, Unlocked, add_slot, ask, check_cost, slot_cost, unlock_asking,
+};
+
+/// What to do with a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Adds one; the others stay.
+    Add,
+    /// Puts a new one in the place of the one that opened the file.
+    Replace,
+    /// Removes the one that opened the file, wherever it is; not the last.
+    Remove,
+}
+
+/// A change of passwords.
+#[derive(Debug, Clone, Copy)]
+pub struct RekeyRequest<'a> {
+    /// The snapshot file.
+    pub path: &'a Path,
+    /// What to do.
+    pub operation: Operation,
+    /// What guessing the new password costs.
+    pub cost: KdfCost,
+}
+
+/// Asks for a password that opens the file, then for the new one if there is one, and writes the key
+/// slots: the copy that did not count, made durable, then the other. Killed at any moment, the file
+/// opens with the old password or the new one.
+///
+/// A password that opens several slots is removed from all.
+pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Result<()> {
+    let RekeyRequest {
+        path,
+        operation,
+        cost,
+    } = *request;
+    let operand = path.display().to_string();
+    let storage = FileStorage::open_to_change(path)?;
+    let control = Control::new(None, None);
+    let ends = Ends::read(&storage, &control)?;
+    let header = ends.header;
+    let Some(copies) = &ends.slots else {
+        return Err(Error::NotEncrypted {
+            operand,
+            way_out: "it has no password to change",
+        });
+    };
+    let all = operation != Operation::Add;
+    let unlocked = unlock_asking(&header, copies, all, path, callback, &control)?;
+    let Unlocked {
+        keys,
+        file_key,
+        mut slots,
+        copy,
+        opened,
+    } = unlocked;
+    // A file that does not open is not made worse.
+    ends.root(Some(&keys), &operand)?;
+
+    if all {
+        let stay = slots.slots.iter_mut().zip(opened);
+        stay.filter(|(_, opened)| *opened)
+            .for_each(|(slot, _)| *slot = None);
+    }
+    if operation == Operation::Remove {
+        if slots.slots.iter().all(Option::is_none) {
+            return Err(Error::State(format!(
+                "'{operand}': this is its last password, without which nobody could open it; add \
+                 another one first"
+            )));
+        }
+    } else {
+        let at = match slots.slots.iter().position(Option::is_none) {
+            Some(free) => opened
+                .iter()
+                .position(|opened| all && *opened)
+                .unwrap_or(free),
+            None => {
+                return Err(Error::State(format!(
+                    "'{operand}': has {SLOTS} passwords, and no file can have more; remove one first"
+                )));
+            }
+        };
+        let besides = slots.slots.iter().flatten().map(slot_cost).sum();
+        check_cost(cost, besides)?;
+        let asking = Request {
+            purpose: Purpose::Create,
+            attempt: 0,
+            path,
+        };
+        let password = ask(callback, &asking)?;
+        add_slot(&mut slots, at, &file_key, password.bytes(), cost, &operand)?;
+    }
+    slots.generation = slots
+        .generation
+        .checked_add(1)
+        .ok_or_else(|| Error::corrupt(&operand, "the generation of its key slots is the last"))?;
+    slots.authenticate(|bytes| keys.mac(Place::Slots, bytes));
+    let bytes = slots.encode();
+    let [first, second] = match copy {
+        0 => [SLOTS_AT[1], SLOTS_AT[0]],
+        _ => SLOTS_AT,
+    };
+    storage.change(first, &bytes)?;
+    storage.change(second, &bytes).map_err(|error| {
+        let why: Why = format!(
+            "the password is changed, but only one copy of the key slots was written: {error}; \
+             change it once more to write both"
+        )
+        .into();
+        Error::output(&operand, why)
+    })
+}
