@@ -2,8 +2,8 @@
 //! section 7, says where what is made here lies, and docs/SECURITY.md why it is made so.
 
 mod kdf;
-mod keys;
-mod seal;
+pub(crate) mod keys;
+pub(crate) mod seal;
 mod secret;
 mod slot;
 

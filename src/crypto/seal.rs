@@ -104,7 +104,7 @@ impl Keys {
         let data = piece.associated_data(&self.file_id);
         let mut key = self.piece_key(&data, hash);
         #[cfg(test)]
-        tests::record(&key);
+        tests::record(&key, &data, bytes);
         let tag = gcm_seal(&key, &data, bytes);
         key.zeroize();
         tag
@@ -138,16 +138,24 @@ pub(crate) mod tests {
     use super::*;
 
     thread_local! {
-        /// Keys that this thread sealed with, while a test looks.
-        pub static KEYS: RefCell<Option<Vec<Tag>>> = const { RefCell::new(None) };
+        /// Keys that this thread sealed with, and hashes of what, while a test looks.
+        static SEALED: RefCell<Option<Vec<(Tag, Tag)>>> = const { RefCell::new(None) };
     }
 
-    pub fn record(key: &Tag) {
-        KEYS.with(|keys| {
-            if let Some(keys) = keys.borrow_mut().as_mut() {
-                keys.push(*key);
+    pub fn record(key: &Tag, data: &[u8], bytes: &[u8]) {
+        SEALED.with(|sealed| {
+            if let Some(sealed) = sealed.borrow_mut().as_mut() {
+                let message = blake3::Hasher::new().update(data).update(bytes).finalize();
+                sealed.push((*key, *message.as_bytes()));
             }
         });
+    }
+
+    /// The key of each piece that `work` seals on this thread, and a hash of the message.
+    pub fn sealed_by(work: impl FnOnce()) -> Vec<(Tag, Tag)> {
+        SEALED.with(|sealed| *sealed.borrow_mut() = Some(Vec::new()));
+        work();
+        SEALED.with(|sealed| sealed.borrow_mut().take()).unwrap()
     }
 
     /// Test cases 13 to 16 of McGrew and Viega, "The Galois/Counter Mode of Operation", which NIST
@@ -244,7 +252,6 @@ pub(crate) mod tests {
     #[test]
     fn every_sealing_key_is_distinct() {
         let keys = FileKey::fixed(3).keys([4; 16]).unwrap();
-        KEYS.with(|all| *all.borrow_mut() = Some(Vec::new()));
         let seal = |ordinal, content: &[u8]| {
             let piece = Piece {
                 ordinal,
@@ -255,26 +262,28 @@ pub(crate) mod tests {
             let hash = keys.piece_hash(&bytes);
             keys.seal(&piece, &hash, &mut bytes).unwrap();
         };
-        for block in 0..1_000_000u64 {
-            seal(block * 4096, b"the same");
-        }
-        // Both clones stand at the same place with the same keys, and see other data.
-        for block in 500_000..600_000u64 {
-            seal(block * 4096, b"not same");
-        }
-        // Of what may differ, only the piece's own meaning does.
-        for decoded_len in 1000..2000 {
-            let mut bytes = *b"the same";
-            let hash = keys.piece_hash(&bytes);
-            let other = Piece {
-                ordinal: 0,
-                len: 8,
-                decoded_len,
-                ..piece()
-            };
-            keys.seal(&other, &hash, &mut bytes).unwrap();
-        }
-        let mut all = KEYS.with(|all| all.borrow_mut().take()).unwrap();
+        let sealed = sealed_by(|| {
+            for block in 0..1_000_000u64 {
+                seal(block * 4096, b"the same");
+            }
+            // Both clones stand at the same place with the same keys, and see other data.
+            for block in 500_000..600_000u64 {
+                seal(block * 4096, b"not same");
+            }
+            // Of what may differ, only the piece's own meaning does.
+            for decoded_len in 1000..2000 {
+                let mut bytes = *b"the same";
+                let hash = keys.piece_hash(&bytes);
+                let other = Piece {
+                    ordinal: 0,
+                    len: 8,
+                    decoded_len,
+                    ..piece()
+                };
+                keys.seal(&other, &hash, &mut bytes).unwrap();
+            }
+        });
+        let mut all: Vec<Tag> = sealed.into_iter().map(|(key, _)| key).collect();
         let count = all.len();
         assert_eq!(count, 1_101_000);
         all.sort_unstable();

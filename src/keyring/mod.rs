@@ -3,7 +3,7 @@
 //! [`crypto`](crate::crypto) makes keys and knows no file; [`format`](crate::format) lays slots out
 //! and knows no key. Here they meet, for builds, opening and rekeying alike.
 
-mod create;
+pub(crate) mod create;
 mod password;
 mod unlock;
 

@@ -21,6 +21,10 @@ mod tree;
 mod verify;
 
 #[cfg(test)]
+mod encrypted_tests;
+#[cfg(test)]
+mod secrets_tests;
+#[cfg(test)]
 mod testing;
 
 use std::sync::OnceLock;

@@ -1,0 +1,159 @@
+//! After the end, neither password nor file key is left in the process's memory.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+
+use super::testing::Folder;
+use super::{OpenOptions, Snapshot};
+use crate::build::{BuildRequest, Encrypt, build};
+use crate::control::Control;
+use crate::crypto::keys::tests::LAST;
+use crate::crypto::{FileKey, Secret};
+use crate::keyring::create::tests::CHEAP;
+use crate::keyring::{Answer, Encryption, Request};
+use crate::profile;
+use crate::source::Format;
+
+const CHILD: &str = "HEXZ_TEST_SECRETS_CHILD";
+
+/// How often `inverted`, each bit turned over, lies in this process's memory.
+fn count_in_memory(inverted: &[u8]) -> usize {
+    let mut maps = String::new();
+    File::open("/proc/self/maps")
+        .unwrap()
+        .read_to_string(&mut maps)
+        .unwrap();
+    let memory = File::open("/proc/self/mem").unwrap();
+    // One buffer, which is not looked at itself: what it held would be found again.
+    let mut buffer = vec![0u8; 1 << 20];
+    let own = buffer.as_ptr() as u64..buffer.as_ptr() as u64 + buffer.len() as u64;
+    let mut found = 0;
+    for line in maps.lines().filter(|line| !line.contains("[v")) {
+        let mut words = line.split_whitespace();
+        let (range, rights) = (words.next().unwrap(), words.next().unwrap());
+        if !rights.starts_with('r') {
+            continue;
+        }
+        let (from, to) = range.split_once('-').unwrap();
+        let number = |hex| u64::from_str_radix(hex, 16).unwrap();
+        let (mut at, to) = (number(from), number(to));
+        while at < to {
+            let len = (to - at).min(buffer.len() as u64) as usize;
+            let Ok(len) = memory.read_at(&mut buffer[..len], at) else {
+                break;
+            };
+            if len < inverted.len() {
+                break;
+            }
+            for (i, window) in buffer[..len].windows(inverted.len()).enumerate() {
+                let same = window.iter().zip(inverted).all(|(a, b)| *a == !*b);
+                if same && !own.contains(&(at + i as u64)) {
+                    found += 1;
+                }
+            }
+            // What lies across two pieces counts in the second.
+            at += match len < buffer.len() {
+                true => len,
+                false => len - inverted.len() + 1,
+            } as u64;
+        }
+    }
+    buffer.fill(0);
+    found
+}
+
+#[test]
+fn neither_password_nor_file_key_stays() {
+    if std::env::var_os(CHILD).is_some() {
+        return child();
+    }
+    // In a process of its own: other tests have passwords too, and pages come and go.
+    let name = "snapshot::secrets_tests::neither_password_nor_file_key_stays";
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1");
+    let output = child.output().unwrap();
+    let text = format!("{output:?}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+/// The password itself, wiped when it is dropped.
+fn password_bytes(inverted: &[u8]) -> Secret<40> {
+    let mut bytes = Secret::zeroed().unwrap();
+    for (to, from) in bytes.iter_mut().zip(inverted) {
+        *to = !from;
+    }
+    bytes
+}
+
+fn child() {
+    let folder = Folder::new("secrets");
+    let (source, output) = (folder.path("source"), folder.path("out"));
+    std::fs::write(&source, vec![9; 300_000]).unwrap();
+    // Turned over too, so that the test has no copy of its own.
+    let inverted: Vec<u8> = (0..40u8).map(|i| !(i * 5 + 33)).collect();
+    let mut password = |_: &Request<'_>, buffer: &mut [u8]| {
+        for (to, from) in buffer.iter_mut().zip(&inverted) {
+            *to = !from;
+        }
+        assert!(count_in_memory(&inverted) > 0, "the search finds nothing");
+        Answer::Given(inverted.len())
+    };
+    // At once, while nothing else has used the stack or the heap.
+    let file_key = FileKey::random("test").unwrap();
+    let _ = (file_key.commitment(), file_key.keys([0; 16]).unwrap());
+    let key = LAST.get();
+    assert!(count_in_memory(&key) > 0, "the search finds nothing");
+    drop(file_key);
+    assert_eq!(count_in_memory(&key), 0, "file key after its use");
+    let made = Encryption::new(&password_bytes(&inverted)[..], CHEAP, "test");
+    drop(made.unwrap());
+    assert_eq!(count_in_memory(&LAST.get()), 0, "file key after wrapping");
+    assert_eq!(count_in_memory(&inverted), 0, "password after wrapping");
+
+    let request = BuildRequest {
+        source: &source,
+        memory: None,
+        output: &output,
+        source_format: Format::Raw,
+        profile: profile::resolve(None).unwrap(),
+        cdc: false,
+        overwrite: false,
+        sync: false,
+        share: false,
+        threads: 2,
+        memory_limit: 0,
+    };
+    let encrypt = Encrypt {
+        password: &mut password,
+        cost: CHEAP,
+    };
+    build(&request, Some(encrypt), &mut Control::new(None, None)).unwrap();
+    let key = LAST.get();
+    assert_ne!(key, [0; 32]);
+    assert_eq!(count_in_memory(&inverted), 0, "password after the build");
+    assert_eq!(count_in_memory(&key), 0, "file key after the build");
+
+    let options = OpenOptions {
+        path: &output,
+        cache_size: 0,
+        expect_root: None,
+        cancel: None,
+    };
+    let snapshot = Snapshot::open(&options, Some(&mut password)).unwrap();
+    let mut bytes = [0; 5000];
+    snapshot.read(0, 100, &mut bytes).unwrap();
+    assert_eq!(bytes, [9; 5000]);
+    // Not even while it is open: the keys in use follow from the file key, and do not lead back.
+    assert_eq!(count_in_memory(&inverted), 0, "password while open");
+    assert_eq!(count_in_memory(&key), 0, "file key while open");
+    drop(snapshot);
+    assert_eq!(count_in_memory(&inverted), 0, "password after closing");
+    assert_eq!(count_in_memory(&key), 0, "file key after closing");
+}
