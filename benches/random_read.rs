@@ -1,8 +1,9 @@
 //! Random reads of 4 KiB in process, against the least that any reader must do: pread one block,
 //! check it, decode it, copy 4 KiB. Index pages are warm on both sides, decoded blocks are not
-//! kept; one thread; rounds take turns.
+//! kept; one thread; rounds take turns. With an encrypted snapshot of the same source, reads of that
+//! one too.
 //!
-//! random_read SNAPSHOT [READS]
+//! random_read SNAPSHOT [ENCRYPTED PASSWORD-FILE]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use hexz::codec::Decoder;
 use hexz::format::{BlockEntry, BlockPage, Footer, NodePage, Pointer, RootPage, TreeKind};
+use hexz::keyring::{Answer, PasswordFn, Request};
 use hexz::snapshot::{ExtentKind, OpenOptions, Snapshot};
 
 const READ: usize = 4096;
+const READS: usize = 20_000;
 const ROUNDS: usize = 5;
 
 fn main() {
@@ -21,11 +24,49 @@ fn main() {
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
-    let [path, rest @ ..] = &args[..] else {
-        eprintln!("usage: random_read SNAPSHOT [READS]");
-        std::process::exit(2);
+    let (path, encrypted) = match &args[..] {
+        [path] => (path, None),
+        [path, encrypted, password] => (path, Some((encrypted, std::fs::read(password).unwrap()))),
+        _ => {
+            eprintln!("usage: random_read SNAPSHOT [ENCRYPTED PASSWORD-FILE]");
+            std::process::exit(2);
+        }
     };
-    let reads = rest.first().map_or(20_000, |n| n.parse().unwrap());
+    let snapshot = open(path, None);
+    let encrypted = encrypted.map(|(path, password)| open(path, Some(&password)));
+    let pages = data_pages(&snapshot);
+    let bare = Bare::open(path);
+    let (mut ours, mut theirs, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+    // The first round warms pages and the system's cache on all sides, and does not count.
+    for round in 0..=ROUNDS as u64 {
+        let a = read_all(&snapshot, &pages, round);
+        let b = bare.read_all(round);
+        let c = encrypted.as_ref().map(|s| read_all(s, &pages, round));
+        if round > 0 {
+            ours.push(a);
+            theirs.push(b);
+            sealed.extend(c);
+        }
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    let micros = |t: Duration| t.as_secs_f64() * 1e6 / READS as f64;
+    println!(
+        "{READS} reads of 4 KiB: hexz {:.1} us each, pread + check + decode {:.1} us, ratio {:.2}",
+        micros(ours),
+        micros(theirs),
+        theirs.as_secs_f64() / ours.as_secs_f64()
+    );
+    if !sealed.is_empty() {
+        let sealed = median(sealed);
+        println!(
+            "the same from the encrypted snapshot: {:.1} us each, plain against encrypted {:.2}",
+            micros(sealed),
+            ours.as_secs_f64() / sealed.as_secs_f64()
+        );
+    }
+}
+
+fn open(path: &str, password: Option<&[u8]>) -> Snapshot {
     let options = OpenOptions {
         path: Path::new(path),
         // A quarter is for pages: enough for all of them here; the rest keeps few of the blocks.
@@ -33,29 +74,14 @@ fn main() {
         expect_root: None,
         cancel: None,
     };
-    let snapshot = Snapshot::open(&options, None).unwrap();
-    let pages = data_pages(&snapshot);
-    let bare = Bare::open(path);
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // The first round warms pages and the system's cache on both sides, and does not count.
-    for round in 0..=ROUNDS as u64 {
-        let (a, b) = (
-            read_all(&snapshot, &pages, round, reads),
-            bare.read_all(round, reads),
-        );
-        if round > 0 {
-            ours.push(a);
-            theirs.push(b);
+    let mut callback = password.map(|password| {
+        move |_: &Request<'_>, buffer: &mut [u8]| {
+            buffer[..password.len()].copy_from_slice(password);
+            Answer::Given(password.len())
         }
-    }
-    let (ours, theirs) = (median(ours), median(theirs));
-    let micros = |t: Duration| t.as_secs_f64() * 1e6 / reads as f64;
-    println!(
-        "{reads} reads of 4 KiB: hexz {:.1} us each, pread + check + decode {:.1} us, ratio {:.2}",
-        micros(ours),
-        micros(theirs),
-        theirs.as_secs_f64() / ours.as_secs_f64()
-    );
+    });
+    let callback = callback.as_mut().map(|f| -> &mut PasswordFn<'_> { f });
+    Snapshot::open(&options, callback).unwrap()
 }
 
 /// Every page of the first stream that holds data.
@@ -79,10 +105,10 @@ fn below(state: &mut u64, n: usize) -> usize {
     ((u128::from(*state) * n as u128) >> 64) as usize
 }
 
-fn read_all(snapshot: &Snapshot, pages: &[u64], seed: u64, reads: usize) -> Duration {
+fn read_all(snapshot: &Snapshot, pages: &[u64], seed: u64) -> Duration {
     let (mut state, mut buf) = (seed, vec![0; READ]);
     let start = Instant::now();
-    for _ in 0..reads {
+    for _ in 0..READS {
         snapshot
             .read(0, pages[below(&mut state, pages.len())], &mut buf)
             .unwrap();
@@ -131,12 +157,12 @@ impl Bare {
         Bare { file, blocks }
     }
 
-    fn read_all(&self, seed: u64, reads: usize) -> Duration {
+    fn read_all(&self, seed: u64) -> Duration {
         let (mut state, mut buf) = (seed, vec![0; READ]);
         let (mut stored, mut block) = (vec![0; 1 << 24], vec![0; 1 << 24]);
         let mut decoder = Decoder::new().unwrap();
         let start = Instant::now();
-        for _ in 0..reads {
+        for _ in 0..READS {
             let (at, entry) = &self.blocks[below(&mut state, self.blocks.len())];
             let stored = &mut stored[..entry.stored_len as usize];
             self.file.read_exact_at(stored, *at).unwrap();

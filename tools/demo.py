@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The whole way through, with the command line tool: a disk image and the memory of the
 machine that ran from it, into one snapshot and back, for each profile with fixed blocks
-and with content-defined chunks. Everything that comes back is compared with what went
-in; the first difference or error ends the demo with status 1.
+and with content-defined chunks, and encrypted. Everything that comes back is compared
+with what went in; the first difference or error ends the demo with status 1.
 """
 
 import argparse
@@ -18,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOL = ROOT / "target/hexz"
 DATA = ROOT / "target/data"
 PROFILES = ["generic", "eda", "embedded", "ml"]
+# What is done once more, encrypted: the plainest way, and the one with the most in it.
+ENCRYPTED = [("generic", False), ("ml", True)]
 
 
 class Wrong(Exception):
@@ -32,23 +34,34 @@ def allocated(path):
     return path.stat().st_blocks * 512
 
 
-def info(snapshot):
-    return json.loads(measure.run([TOOL, "info", "--json", snapshot]).output)
-
-
-def check_info(snapshot, sources):
-    told = {stream["name"]: stream["size"] for stream in info(snapshot)["streams"]}
+def check_info(snapshot, sources, unlock):
+    info = json.loads(measure.run([TOOL, "info", "--json", snapshot, *unlock]).output)
+    told = {stream["name"]: stream["size"] for stream in info["streams"]}
+    if info["encrypted"] != bool(unlock):
+        raise Wrong(f"info tells encrypted: {info['encrypted']}")
     there = {name: path.stat().st_size for name, path in sources.items()}
     if told != there:
         raise Wrong(f"info tells streams {told}, the sources are {there}")
 
 
-def check_extract(snapshot, sources, folder):
+def check_wrong_password(snapshot, folder):
+    """No other password opens it."""
+    wrong = folder / "wrong"
+    wrong.write_bytes(b"not the password")
+    done = subprocess.run(
+        [TOOL, "verify", snapshot, "--password-file", wrong], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode == 0 or "wrong password" not in done.stderr:
+        raise Wrong(f"a wrong password gave status {done.returncode}: {done.stderr}")
+
+
+def check_extract(snapshot, sources, folder, unlock):
     """Extracts each stream, compares it, and returns the seconds that extracting took."""
     seconds = 0.0
     for name, source in sources.items():
         output = folder / f"{name}.out"
-        seconds += measure.run([TOOL, "extract", snapshot, output, "--stream", name, "--no-sync"]).seconds
+        command = [TOOL, "extract", snapshot, output, "--stream", name, "--no-sync", *unlock]
+        seconds += measure.run(command).seconds
         if subprocess.run(["cmp", source, output]).returncode != 0:
             raise Wrong(f"stream {name} of {snapshot.name} came back different")
         output.unlink()
@@ -62,13 +75,21 @@ def build(snapshot, sources, *options):
     return measure.run(command)
 
 
-def round_trip(profile, cdc, sources, folder):
+def round_trip(profile, cdc, sources, folder, encrypt=False):
     """One row of the table."""
     snapshot = folder / f"{profile}{'-cdc' if cdc else ''}.hxz"
-    built = build(snapshot, sources, "--profile", profile, *(["--cdc"] if cdc else []))
-    check_info(snapshot, sources)
-    verified = measure.run([TOOL, "verify", snapshot])
-    extract_seconds = check_extract(snapshot, sources, folder)
+    options, unlock = ["--cdc"] if cdc else [], []
+    if encrypt:
+        password = folder / "password"
+        password.write_bytes(b"a password for the demo")
+        unlock = ["--password-file", password]
+        options += ["--encrypt", *unlock]
+    built = build(snapshot, sources, "--profile", profile, *options)
+    check_info(snapshot, sources, unlock)
+    if encrypt:
+        check_wrong_password(snapshot, folder)
+    verified = measure.run([TOOL, "verify", snapshot, *unlock])
+    extract_seconds = check_extract(snapshot, sources, folder, unlock)
 
     size = snapshot.stat().st_size
     logical = sum(path.stat().st_size for path in sources.values())
@@ -77,6 +98,7 @@ def round_trip(profile, cdc, sources, folder):
     return [
         profile,
         "cdc" if cdc else "fixed",
+        "yes" if encrypt else "",
         f"{built.seconds:.2f}",
         f"{read / 1e6 / built.seconds:.0f}",
         human(size),
@@ -120,7 +142,7 @@ def main():
         print(f"{name}: {path.relative_to(ROOT)}, {human(size)}, {human(allocated(path))} of them allocated")
     print()
 
-    head = ["profile", "cut", "build s", "MB/s", "snapshot", "logical/", "allocated/", "peak MiB", "verify s", "extract s"]
+    head = ["profile", "cut", "sealed", "build s", "MB/s", "snapshot", "logical/", "allocated/", "peak MiB", "verify s", "extract s"]
     rows = []
     try:
         print(measure.run([TOOL, "profiles"]).output)
@@ -130,6 +152,10 @@ def main():
                 for cdc in (False, True):
                     rows.append(round_trip(profile, cdc, sources, folder))
                     print(f"{profile}, {'cdc' if cdc else 'fixed'}: built, verified, extracted, identical", flush=True)
+            for profile, cdc in ENCRYPTED:
+                if profile in (options.profile or PROFILES):
+                    rows.append(round_trip(profile, cdc, sources, folder, encrypt=True))
+                    print(f"{profile}, {'cdc' if cdc else 'fixed'}, encrypted: as above, and no other password opens it", flush=True)
             print()
             print(measure.table(head, rows))
             print("MB/s: of allocated bytes. logical/ and allocated/: those sizes of the sources over the snapshot's.")
