@@ -161,7 +161,7 @@ pub enum Error {
     #[error("{0}")]
     State(String),
     /// A password was offered for a snapshot that has none.
-    #[error("'{operand}': is not encrypted: {way_out}")]
+    #[error("'{operand}': is not encrypted, {way_out}")]
     NotEncrypted {
         /// The snapshot.
         operand: String,

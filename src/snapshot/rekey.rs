@@ -53,7 +53,7 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
     let Some(copies) = &ends.slots else {
         return Err(Error::NotEncrypted {
             operand,
-            way_out: "it has no password to change",
+            way_out: "so it has no password to change",
         });
     };
     let all = operation != Operation::Add;

@@ -62,6 +62,9 @@ impl Snapshot {
         report: &mut VerifyReport,
     ) -> Result<()> {
         *report = VerifyReport::default();
+        if let Some(keys) = &self.keys {
+            keys.check_alive()?;
+        }
         let total = self.logical_size();
         control.begin(Phase::Verify, total, 0)?;
         let check = Check::new(self)?;

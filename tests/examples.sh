@@ -1,0 +1,53 @@
+#!/bin/bash
+# The examples as a reader would build and run them.
+#
+#   tests/examples.sh
+#
+#   HEXZ_LIBDIR   where libhexz.so is   (target/release)
+#   HEXZ_INCLUDE  where hexz.h is       (include)
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+libdir=$(realpath "${HEXZ_LIBDIR:-$root/target/release}")
+include=$(realpath "${HEXZ_INCLUDE:-$root/include}")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+passed=0
+
+# refused STATUS TEXT COMMAND...: fails in that way.
+refused() {
+    local status=$1 text=$2 got=0
+    shift 2
+    "$@" 2>"$folder/said" || got=$?
+    if [ "$got" -ne "$status" ] || ! grep -q "$text" "$folder/said"; then
+        echo "examples: '$*' gave $got: $(cat "$folder/said")" >&2
+        return 1
+    fi
+}
+
+for name in build encrypt; do
+    gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$include" "$root/c-examples/$name.c" -o "$folder/$name" \
+        -L"$libdir" "-Wl,-rpath,$libdir" -lhexz
+done
+
+cd "$folder"
+seq 1 400000 >disk
+seq 300000 500000 >memory
+
+./build disk plain.hxz memory | grep -q '^plain.hxz: [0-9]* bytes$'
+refused 1 'already exists' ./build disk plain.hxz
+refused 1 'No such file' ./build absent other.hxz
+refused 2 usage ./build disk
+passed=$((passed + 1))
+
+echo 'correct horse' | ./encrypt disk memory sealed.hxz restored
+cmp disk restored
+echo 'correct horse' | refused 1 'already exists' ./encrypt disk memory sealed.hxz again
+echo | refused 1 'a password of 0 bytes' ./encrypt disk memory empty.hxz again
+head -c 1025 /dev/zero | tr '\0' x | refused 1 'a password of 1025 bytes' ./encrypt disk memory long.hxz again
+refused 2 'no password' ./encrypt disk memory none.hxz again </dev/null
+for left in empty.hxz long.hxz none.hxz again; do
+    [ ! -e "$left" ]
+done
+passed=$((passed + 1))
+
+echo "examples: $passed passed"
