@@ -12,6 +12,7 @@ use super::{Snapshot, VerifyReport};
 use crate::control::Control;
 use crate::crypto::seal::tests::sealed_by;
 use crate::error::{Error, Result};
+use crate::format::{KeySlot, PAGE_4K, PageKey, SLOTS, SLOTS_AT, SlotPage, TreeKind};
 use crate::keyring::create::tests::fixed;
 use crate::keyring::{Answer, Encryption, Request};
 use crate::pack::{self, Options, StreamInput};
@@ -270,10 +271,7 @@ fn hashes_of_units_and_pieces_are_keyed() {
     let input = noise(8, 32 * 4096);
     let file = build(&input, uncompressed(), false, 1, &fixed(8));
     let snapshot = open(file.clone()).unwrap();
-    let leaf = snapshot.leaf(
-        crate::format::TreeKind::Units,
-        crate::format::PageKey::default(),
-    );
+    let leaf = snapshot.leaf(TreeKind::Units, PageKey::default());
     let leaf = leaf.unwrap();
     let hashes = &leaf.units().unwrap().hashes;
     for (unit, hash) in input.chunks(4096).zip(hashes) {
@@ -303,4 +301,125 @@ fn a_password_is_asked_three_times_and_its_path_is_told() {
     let error = Snapshot::from_storage(storage, &options, Some(&mut callback));
     assert!(matches!(error, Err(Error::WrongPassword { .. })));
     assert_eq!(asked, [0, 1, 2]);
+}
+
+/// A file whose both copies of the slots are what `change` makes of them, checksum and all.
+fn with_slots(file: &[u8], change: impl Fn(&mut SlotPage)) -> Vec<u8> {
+    let mut file = file.to_vec();
+    for at in SLOTS_AT.map(|at| at as usize) {
+        let copy = &mut file[at..at + PAGE_4K];
+        let mut page = SlotPage::decode(copy).unwrap();
+        change(&mut page);
+        copy.copy_from_slice(&page.encode());
+    }
+    file
+}
+
+#[test]
+fn every_field_of_a_slot_edited() {
+    let file = build(&noise(10, 4096), uncompressed(), false, 1, &fixed(10));
+    let outcome = |change: fn(&mut KeySlot)| {
+        let edited = with_slots(&file, |page| {
+            page.slots.iter_mut().flatten().for_each(change);
+        });
+        open(edited).err().map(|error| error.to_string())
+    };
+    assert_eq!(outcome(|_| ()), None);
+    let costs: [fn(&mut KeySlot); 5] = [
+        |slot| slot.memory_kib = u32::MAX, // 4 TiB
+        |slot| slot.memory_kib = 1023,
+        |slot| slot.passes = 65,
+        |slot| slot.lanes = 0,
+        |slot| (slot.memory_kib, slot.passes) = (1 << 20, 5),
+    ];
+    for (i, change) in costs.into_iter().enumerate() {
+        let text = outcome(change).unwrap();
+        assert!(
+            text.contains("more than a password may cost"),
+            "{i}: {text}"
+        );
+    }
+    let others: [fn(&mut KeySlot); 6] = [
+        |slot| slot.memory_kib += 1,
+        |slot| slot.passes += 1,
+        |slot| slot.lanes += 1,
+        |slot| slot.salt[0] ^= 1,
+        |slot| slot.commitment[31] ^= 1,
+        |slot| slot.wrapped[7] ^= 1,
+    ];
+    for (i, change) in others.into_iter().enumerate() {
+        let text = outcome(change).unwrap();
+        assert_eq!(text.contains("wrong password"), i < 5, "{i}: {text}");
+        assert_eq!(
+            text.contains("a key slot was changed"),
+            i == 5,
+            "{i}: {text}"
+        );
+    }
+}
+
+/// Nobody is asked for a password that could do nothing.
+#[test]
+fn a_cost_beyond_bounds_is_refused_before_anybody_is_asked() {
+    let file = build(&noise(11, 4096), uncompressed(), false, 1, &fixed(11));
+    let edited = with_slots(&file, |page| {
+        let slot = page.slots[0].map(|slot| KeySlot {
+            memory_kib: u32::MAX,
+            ..slot
+        });
+        page.slots = [slot; SLOTS];
+    });
+    let mut callback = |_: &Request<'_>, _: &mut [u8]| panic!("asked");
+    let storage = Box::new(Counted::new(edited).0);
+    let error = Snapshot::from_storage(storage, &options(0), Some(&mut callback));
+    assert!(matches!(error, Err(Error::Corrupt { .. })));
+}
+
+#[test]
+fn a_slot_copied_from_another_file_or_doubled() {
+    let [ours, theirs] =
+        [12, 13].map(|seed| build(&noise(12, 4096), uncompressed(), false, 1, &fixed(seed)));
+    let at = SLOTS_AT[0] as usize;
+    let slot = SlotPage::decode(&theirs[at..at + PAGE_4K]).unwrap().slots[0];
+    // In the place of ours, and beside it: opened by ours, the MAC tells.
+    let copied = with_slots(&ours, |page| page.slots[0] = slot);
+    let added = with_slots(&ours, |page| page.slots[5] = slot);
+    let doubled = with_slots(&ours, |page| page.slots[1] = page.slots[0]);
+    let older = with_slots(&ours, |page| page.generation = 0);
+    for (file, told) in [
+        (copied, "a key slot was changed"),
+        (added, "MAC"),
+        (doubled, "MAC"),
+        (older, "MAC"),
+    ] {
+        let error = open(file).err().unwrap();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains(told), "{error}");
+    }
+}
+
+#[test]
+fn one_torn_copy_of_the_slots_opens_and_verify_tells() {
+    let file = build(&noise(14, 4096), uncompressed(), false, 1, &fixed(14));
+    for at in SLOTS_AT.map(|at| at as usize) {
+        let mut torn = file.clone();
+        torn[at + 2000..at + PAGE_4K].fill(0);
+        let snapshot = open(torn).unwrap();
+        read(&snapshot, 4096).unwrap();
+        let error = verify(&snapshot).unwrap_err();
+        assert!(
+            error.to_string().contains("copy of the key slots"),
+            "{error}"
+        );
+    }
+}
+
+/// What is plain cannot pass for encrypted, nor the other way round.
+#[test]
+fn encryption_is_not_switched_off() {
+    let mut file = build(&noise(15, 4096), uncompressed(), false, 1, &fixed(15));
+    file[16] = 0;
+    let crc = crc32c::crc32c(&file[..PAGE_4K - 4]).to_le_bytes();
+    file[PAGE_4K - 4..PAGE_4K].copy_from_slice(&crc);
+    assert!(matches!(open(file), Err(Error::Corrupt { .. })));
 }
