@@ -6,7 +6,7 @@
  *        -Wl,-rpath,"$PWD/target/release" -o target/hexz
  *
  * There is one file for each command in hexz/, and beside them what commands share: args.c, text.c,
- * json.c, meter.c, cancel.c, report.c, snapshot.c. */
+ * json.c, meter.c, cancel.c, report.c, snapshot.c, password.c. */
 #include "hexz/tool.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 static const struct command *const commands[] = {
     &build_command, &info_command,    &verify_command,   &extract_command,
-    &cat_command,   &extents_command, &profiles_command,
+    &cat_command,   &extents_command, &rekey_command,    &profiles_command,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -37,7 +37,8 @@ static void put_help(FILE *out)
           "\n"
           "exit status:\n"
           "  0    done\n"
-          "  1    failed: a file that cannot be read or written, an output that exists\n"
+          "  1    failed: a file that cannot be read or written, an output that exists,\n"
+          "       a password that is missing or wrong\n"
           "  2    the command line, or a value in it, is not accepted\n"
           "  3    the file is damaged, cut short, or no snapshot\n"
           "  4    the file needs, or the options ask for, what this version cannot do\n"

@@ -36,7 +36,10 @@ static void put_option(FILE *out, char letter, const char *name, const char *val
         snprintf(letter_text, sizeof letter_text, "-%c, ", letter);
     snprintf(left, sizeof left, "%s--%s%s%s", letter_text, name, value != NULL ? " " : "",
              value != NULL ? value : "");
-    fprintf(out, "  %-26s ", left);
+    if (strlen(left) <= 26)
+        fprintf(out, "  %-26s ", left);
+    else
+        fprintf(out, "  %s\n%29s", left, "");
     for (; *help != '\0'; help++) {
         fputc(*help, out);
         if (*help == '\n')

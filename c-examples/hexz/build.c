@@ -21,7 +21,10 @@ enum {
     NO_SYNC,
     JSON,
     QUIET,
-    OPTION_COUNT
+    ENCRYPT,
+    PASSWORD,
+    KDF = PASSWORD + PASSWORD_OPTION_COUNT,
+    OPTION_COUNT = KDF + KDF_OPTION_COUNT
 };
 
 static const struct option_spec options[OPTION_COUNT] = {
@@ -47,12 +50,18 @@ static const struct option_spec options[OPTION_COUNT] = {
                                      "OUTPUT may be damaged"},
     [JSON] = {"json", 0, NULL, "report as JSON"},
     [QUIET] = {"quiet", 'q', NULL, "no progress bar, and no report unless as JSON"},
+    [ENCRYPT] = {"encrypt", 0, NULL, "encrypt with AES-256-GCM under a password, which is\n"
+                                     "asked for on the terminal unless one of these gives it"},
+    PASSWORD_OPTIONS(PASSWORD),
+    KDF_OPTIONS(KDF),
 };
 
 static const char notes[] =
     "Sizes take K, M, G and T, powers of 1024. --compression, --level, --block-size and\n"
     "--cdc-* change what the profile says. OUTPUT appears when it is complete, or not\n"
-    "at all.\n";
+    "at all.\n"
+    "\n" PASSWORD_BYTES
+    "--kdf-* say what each try of a password costs (Argon2id), also whoever guesses.\n";
 
 /* The values are those of the constants: HEXZ_COMPRESSION_* and HEXZ_FORMAT_* count from 0. */
 static bool option_choice(const struct command *command, const struct arguments *args, int option,
@@ -119,6 +128,26 @@ static int choose_profile(const struct command *command, const struct arguments 
     opts->profile = NULL;
     opts->custom = custom;
     return EXIT_DONE;
+}
+
+/* Everything about the password, which is read here if it is given. Returns an exit status. */
+static int choose_encryption(const struct command *command, const struct arguments *args,
+                             struct passwords *passwords, hexz_build_opts *opts)
+{
+    if (args->values[ENCRYPT] == NULL) {
+        for (int option = PASSWORD; option < KDF + KDF_OPTION_COUNT; option++)
+            if (args->values[option] != NULL)
+                return usage_error(command->name, "--%s means nothing without --encrypt",
+                                   command->options[option].name);
+        return EXIT_DONE;
+    }
+    if (!option_kdf(command, args, KDF, &opts->kdf_memory_kib, &opts->kdf_passes,
+                    &opts->kdf_lanes))
+        return EXIT_USAGE;
+    opts->flags |= HEXZ_BUILD_ENCRYPT;
+    opts->password = supply_password;
+    opts->password_data = passwords;
+    return read_password(command, args, PASSWORD, &passwords->created);
 }
 
 static uint64_t logical_bytes(const hexz_build_report *report)
@@ -202,6 +231,9 @@ static int run(const struct command *command, const struct arguments *args)
         !option_size(command, args, MEMORY_LIMIT, &opts.memory_limit))
         return EXIT_USAGE;
     int exit_status = choose_profile(command, args, &custom, &opts);
+    struct passwords passwords = {.command = command->name};
+    if (exit_status == EXIT_DONE)
+        exit_status = choose_encryption(command, args, &passwords, &opts);
     if (exit_status != EXIT_DONE)
         return exit_status;
 
@@ -214,11 +246,10 @@ static int run(const struct command *command, const struct arguments *args)
     opts.progress_data = &meter;
     hexz_status status = hexz_build(&opts);
     meter_clear(&meter);
-    if (status != HEXZ_OK)
-        exit_status = report_failure(command->name, status);
-    else if (args->values[JSON] != NULL)
+    exit_status = end_passwords(&passwords, status);
+    if (status == HEXZ_OK && args->values[JSON] != NULL)
         put_json_report(&opts, &report);
-    else if (args->values[QUIET] == NULL)
+    else if (status == HEXZ_OK && args->values[QUIET] == NULL)
         put_report(opts.output, &report);
     cancel_end();
     return exit_status;

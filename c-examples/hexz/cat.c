@@ -5,17 +5,18 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { STREAM, OFFSET, LENGTH, OPTION_COUNT };
+enum { STREAM, OFFSET, LENGTH, OPEN, OPTION_COUNT = OPEN + OPEN_OPTION_COUNT };
 
 static const struct option_spec options[OPTION_COUNT] = {
     [STREAM] = {"stream", 's', "NAME", "which stream ('disk', or the only one there is)"},
     [OFFSET] = {"offset", 'o', "SIZE", "the first byte (0)"},
     [LENGTH] = {"length", 'n', "SIZE", "how many bytes (all that follow)"},
+    OPEN_OPTIONS(OPEN),
 };
 
 static const char notes[] =
     "Sizes take K, M, G and T, powers of 1024. A range that ends beyond the stream is\n"
-    "refused before anything is written.\n";
+    "refused before anything is written.\n\n" PASSWORD_NOTES;
 
 /* As large as the largest default block, and read in aligned steps: no block is unpacked twice. */
 #define STEP ((size_t)1 << 20)
@@ -59,8 +60,12 @@ static int run(const struct command *command, const struct arguments *args)
     if (!option_size(command, args, OFFSET, &offset) ||
         !option_size(command, args, LENGTH, &length))
         return EXIT_USAGE;
+    struct opening opening;
+    int exit_status = read_opening(command, args, OPEN, &opening);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     hexz_snapshot *snapshot;
-    int exit_status = open_snapshot(command->name, args->operands[0], NULL, &snapshot);
+    exit_status = open_snapshot(&opening, NULL, &snapshot);
     if (exit_status != EXIT_DONE)
         return exit_status;
     uint32_t stream;

@@ -3,12 +3,15 @@
 
 #include <inttypes.h>
 
-enum { STREAM, JSON, OPTION_COUNT };
+enum { STREAM, JSON, OPEN, OPTION_COUNT = OPEN + OPEN_OPTION_COUNT };
 
 static const struct option_spec options[OPTION_COUNT] = {
     [STREAM] = {"stream", 's', "NAME", "which stream ('disk', or the only one there is)"},
     [JSON] = {"json", 0, NULL, "print JSON"},
+    OPEN_OPTIONS(OPEN),
 };
+
+static const char notes[] = PASSWORD_NOTES;
 
 static const char *kind_name(uint32_t kind)
 {
@@ -64,8 +67,12 @@ static hexz_status put_extents(const hexz_snapshot *snapshot, uint32_t stream, u
 
 static int run(const struct command *command, const struct arguments *args)
 {
+    struct opening opening;
+    int exit_status = read_opening(command, args, OPEN, &opening);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     hexz_snapshot *snapshot;
-    int exit_status = open_snapshot(command->name, args->operands[0], NULL, &snapshot);
+    exit_status = open_snapshot(&opening, NULL, &snapshot);
     if (exit_status != EXIT_DONE)
         return exit_status;
     uint32_t stream;
@@ -94,6 +101,7 @@ const struct command extents_command = {
     .summary = "map a stream: what is data, what is zeros",
     .operands = "FILE",
     .operand_count = 1,
+    .notes = notes,
     .options = options,
     .option_count = OPTION_COUNT,
     .run = run,

@@ -1,7 +1,16 @@
 /* hexz extract: a stream of a snapshot back into a file. */
 #include "tool.h"
 
-enum { STREAM, THREADS, OVERWRITE, NO_SYNC, IN_PLACE, QUIET, OPTION_COUNT };
+enum {
+    STREAM,
+    THREADS,
+    OVERWRITE,
+    NO_SYNC,
+    IN_PLACE,
+    QUIET,
+    OPEN,
+    OPTION_COUNT = OPEN + OPEN_OPTION_COUNT
+};
 
 static const struct option_spec options[OPTION_COUNT] = {
     [STREAM] = {"stream", 's', "NAME", "which stream ('disk', or the only one there is)"},
@@ -12,11 +21,12 @@ static const struct option_spec options[OPTION_COUNT] = {
     [IN_PLACE] = {"in-place", 0, NULL, "write into OUTPUT, a file or block device that is\n"
                                        "there: if this fails midway it is half written"},
     [QUIET] = {"quiet", 'q', NULL, "no progress bar, and nothing said when all is well"},
+    OPEN_OPTIONS(OPEN),
 };
 
 static const char notes[] =
     "Zeros become holes. But for --in-place, OUTPUT appears when it is complete, or not\n"
-    "at all.\n";
+    "at all.\n\n" PASSWORD_NOTES;
 
 static hexz_status extract(const hexz_snapshot *snapshot, hexz_extract_opts *opts, bool quiet)
 {
@@ -56,13 +66,17 @@ static int run(const struct command *command, const struct arguments *args)
         opts.flags |= HEXZ_EXTRACT_IN_PLACE;
     if (!option_u32(command, args, THREADS, &opts.threads))
         return EXIT_USAGE;
+    struct opening opening;
+    int exit_status = read_opening(command, args, OPEN, &opening);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     opts.cancel = cancel_on_signals(command->name);
     if (opts.cancel == NULL)
         return EXIT_FAILED;
 
     hexz_snapshot *snapshot;
     hexz_stream_info info = HEXZ_INIT(hexz_stream_info);
-    int exit_status = open_snapshot(command->name, args->operands[0], opts.cancel, &snapshot);
+    exit_status = open_snapshot(&opening, opts.cancel, &snapshot);
     if (exit_status == EXIT_DONE) {
         exit_status = choose_stream(command->name, snapshot, args->values[STREAM], &opts.stream,
                                     &info);

@@ -3,11 +3,14 @@
 
 #include <inttypes.h>
 
-enum { JSON, OPTION_COUNT };
+enum { JSON, OPEN, OPTION_COUNT = OPEN + OPEN_OPTION_COUNT };
 
 static const struct option_spec options[OPTION_COUNT] = {
     [JSON] = {"json", 0, NULL, "print JSON"},
+    OPEN_OPTIONS(OPEN),
 };
+
+static const char notes[] = PASSWORD_NOTES;
 
 static const char *kind_name(uint32_t kind)
 {
@@ -129,8 +132,12 @@ static hexz_status put_streams(const hexz_snapshot *snapshot, uint32_t count, st
 static int run(const struct command *command, const struct arguments *args)
 {
     const char *path = args->operands[0];
+    struct opening opening;
+    int exit_status = read_opening(command, args, OPEN, &opening);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     hexz_snapshot *snapshot;
-    int exit_status = open_snapshot(command->name, path, NULL, &snapshot);
+    exit_status = open_snapshot(&opening, NULL, &snapshot);
     if (exit_status != EXIT_DONE)
         return exit_status;
     hexz_info info = HEXZ_INIT(hexz_info);
@@ -160,6 +167,7 @@ const struct command info_command = {
     .summary = "tell what a snapshot holds",
     .operands = "FILE",
     .operand_count = 1,
+    .notes = notes,
     .options = options,
     .option_count = OPTION_COUNT,
     .run = run,

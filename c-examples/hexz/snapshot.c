@@ -1,14 +1,54 @@
 /* What the commands that read a snapshot share. */
 #include "tool.h"
 
-int open_snapshot(const char *command, const char *path, const hexz_cancel *cancel,
-                  hexz_snapshot **out)
+static bool read_root(const char *text, uint8_t root[32])
 {
-    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
-    opts.path = path;
-    opts.cancel = cancel;
-    hexz_status status = hexz_snapshot_open(&opts, out);
-    return status == HEXZ_OK ? EXIT_DONE : report_failure(command, status);
+    for (int i = 0; i < 64; i++) {
+        char c = text[i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0)
+            return false;
+        root[i / 2] = (uint8_t)(root[i / 2] << 4 | digit);
+    }
+    return text[64] == '\0';
+}
+
+int read_opening(const struct command *command, const struct arguments *args, int first,
+                 struct opening *out)
+{
+    const hexz_open_opts blank = HEXZ_INIT(hexz_open_opts);
+    const char *expected = args->values[first + PASSWORD_OPTION_COUNT];
+    *out = (struct opening){.opts = blank};
+    out->opts.path = args->operands[0];
+    if (expected != NULL) {
+        if (!read_root(expected, out->root))
+            return usage_error(command->name, "--expect-root '%s' is not 64 hex digits", expected);
+        out->opts.expect_root = out->root;
+    }
+    out->passwords.command = command->name;
+    out->passwords.question = "Password for";
+    out->opts.password = supply_password;
+    out->opts.password_data = &out->passwords;
+    int exit_status = read_password(command, args, first, &out->passwords.current);
+    /* Who gives a password counts on an encrypted file, and shall hear of a plain one. */
+    if (!out->passwords.current.given)
+        out->opts.flags |= HEXZ_OPEN_ALLOW_PLAIN;
+    return exit_status;
+}
+
+int open_snapshot(struct opening *opening, const hexz_cancel *cancel, hexz_snapshot **out)
+{
+    opening->opts.cancel = cancel;
+    hexz_status status = hexz_snapshot_open(&opening->opts, out);
+    if (status == HEXZ_ERR_NOT_ENCRYPTED)
+        opening->passwords.exit_status =
+            report_error(opening->passwords.command, status,
+                         "'%s' is not encrypted; leave the password out if that is as it should be",
+                         opening->opts.path);
+    return end_passwords(&opening->passwords, status);
 }
 
 int choose_stream(const char *command, const hexz_snapshot *snapshot, const char *name,

@@ -66,6 +66,61 @@ bool option_size32(const struct command *command, const struct arguments *args, 
 bool option_int32(const struct command *command, const struct arguments *args, int option,
                   int32_t *out);
 
+/* password.c */
+
+/* The most bytes that the library takes. */
+#define PASSWORD_MAX 1024
+
+/* Options that several commands have, each group in a row of a command's table from `first` on. */
+#define PASSWORD_OPTIONS(first)                                                                    \
+    [(first)] = {"password-file", 0, "PATH", "the password is what this file holds"},              \
+    [(first) + 1] = {"password-fd", 0, "N", "the same from file descriptor N, to its end"}
+#define PASSWORD_OPTION_COUNT 2
+#define KDF_OPTIONS(first)                                                                         \
+    [(first)] = {"kdf-memory", 0, "SIZE", "memory that a try of the password costs (64M)"},        \
+    [(first) + 1] = {"kdf-passes", 0, "N", "passes over that memory (3)"},                         \
+    [(first) + 2] = {"kdf-lanes", 0, "N", "parts of it filled side by side (4)"}
+#define KDF_OPTION_COUNT 3
+#define OPEN_OPTIONS(first)                                                                        \
+    PASSWORD_OPTIONS(first),                                                                       \
+    [(first) + 2] = {"expect-root", 0, "HEX", "the root that FILE must have: 64 hex digits"}
+#define OPEN_OPTION_COUNT 3
+/* For the notes of a command. */
+#define PASSWORD_BYTES                                                                             \
+    "A password has 1 to 1024 bytes of any kind. One newline at the end of what PATH or N\n"       \
+    "gives is not part of it; all other bytes are.\n"
+#define PASSWORD_NOTES                                                                             \
+    "The password of an encrypted FILE is asked for on the terminal, unless PATH or N gives\n"     \
+    "it: then a FILE that is not encrypted is refused.\n" PASSWORD_BYTES
+
+/* A password that was given beforehand. */
+struct password {
+    const struct option_spec *options; /* of the file and the descriptor */
+    bool given;
+    size_t length;
+    char bytes[PASSWORD_MAX + 2]; /* with a newline, and one that is too many */
+};
+
+/* What supply_password answers with; it asks on the terminal for what was not given. */
+struct passwords {
+    const char *command;
+    const char *question; /* for a password that there is already */
+    struct password current, created;
+    int exit_status; /* set, and the reason printed, when asking failed */
+};
+
+/* Reads what one of PASSWORD_OPTIONS at `first` gives, if any; returns an exit status. */
+int read_password(const struct command *command, const struct arguments *args, int first,
+                  struct password *out);
+/* The library's password callback. `user_data` is a struct passwords. */
+int32_t supply_password(void *user_data, const hexz_password_request *request, char *buf,
+                        size_t capacity, size_t *length);
+/* Wipes them after the library's call, whose failure is printed; returns the exit status. */
+int end_passwords(struct passwords *passwords, hexz_status status);
+/* Reads KDF_OPTIONS at `first`; leaves alone what was not given. */
+bool option_kdf(const struct command *command, const struct arguments *args, int first,
+                uint32_t *memory_kib, uint32_t *passes, uint32_t *lanes);
+
 /* text.c */
 
 /* Length of the UTF-8 sequence at `s`, or 0 if the bytes there are none. */
@@ -129,8 +184,17 @@ int cancel_signal(void);
 
 /* snapshot.c: what the commands that read a snapshot share. Each returns an exit status. */
 
-int open_snapshot(const char *command, const char *path, const hexz_cancel *cancel,
-                  hexz_snapshot **out);
+/* What OPEN_OPTIONS and the first operand say. It points into itself, and is not copied. */
+struct opening {
+    hexz_open_opts opts;
+    struct passwords passwords;
+    uint8_t root[32];
+};
+
+/* Called before cancel_on_signals: a password that does not come can then be interrupted. */
+int read_opening(const struct command *command, const struct arguments *args, int first,
+                 struct opening *out);
+int open_snapshot(struct opening *opening, const hexz_cancel *cancel, hexz_snapshot **out);
 /* Without a name: "disk", or the only stream there is. */
 int choose_stream(const char *command, const hexz_snapshot *snapshot, const char *name,
                   uint32_t *index, hexz_stream_info *info);
@@ -139,6 +203,6 @@ const char *compression_name(uint32_t compression);
 void put_compression(FILE *out, uint32_t compression, int32_t level);
 
 extern const struct command build_command, cat_command, extents_command, extract_command,
-    info_command, profiles_command, verify_command;
+    info_command, profiles_command, rekey_command, verify_command;
 
 #endif

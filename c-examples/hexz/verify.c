@@ -3,14 +3,15 @@
 
 #include <inttypes.h>
 
-enum { THREADS, QUIET, OPTION_COUNT };
+enum { THREADS, QUIET, OPEN, OPTION_COUNT = OPEN + OPEN_OPTION_COUNT };
 
 static const struct option_spec options[OPTION_COUNT] = {
     [THREADS] = {"threads", 'j', "N", "threads that use CPU (as many as there are CPUs)"},
     [QUIET] = {"quiet", 'q', NULL, "no progress bar, and nothing said when all is well"},
+    OPEN_OPTIONS(OPEN),
 };
 
-static const char notes[] = "The exit status is 3 if anything is damaged.\n";
+static const char notes[] = "The exit status is 3 if anything is damaged.\n\n" PASSWORD_NOTES;
 
 static void put_damage(const hexz_snapshot *snapshot, const hexz_verify_report *report)
 {
@@ -34,11 +35,15 @@ static int run(const struct command *command, const struct arguments *args)
     hexz_verify_opts opts = HEXZ_INIT(hexz_verify_opts);
     if (!option_u32(command, args, THREADS, &opts.threads))
         return EXIT_USAGE;
+    struct opening opening;
+    int exit_status = read_opening(command, args, OPEN, &opening);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     opts.cancel = cancel_on_signals(command->name);
     if (opts.cancel == NULL)
         return EXIT_FAILED;
     hexz_snapshot *snapshot;
-    int exit_status = open_snapshot(command->name, args->operands[0], opts.cancel, &snapshot);
+    exit_status = open_snapshot(&opening, opts.cancel, &snapshot);
     if (exit_status == EXIT_DONE) {
         struct meter meter;
         meter_init(&meter, args->values[QUIET] != NULL);
