@@ -72,6 +72,7 @@ fn open(path: &str, password: Option<&[u8]>) -> Snapshot {
         // A quarter is for pages: enough for all of them here; the rest keeps few of the blocks.
         cache_size: 8 << 20,
         expect_root: None,
+        allow_plain: false,
         cancel: None,
     };
     let mut callback = password.map(|password| {

@@ -80,17 +80,20 @@ pub fn build(
         true => Existing::Replace,
         false => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
     };
-    let encryption = encrypt
-        .map(|encrypt| encryption(request.output, encrypt))
-        .transpose()?;
-    control.check()?;
-    let file = PendingFile::create(request.output, existing)?;
     let options = Options {
         profile: request.profile,
         cdc: request.cdc,
         threads: request.threads,
         memory_limit: request.memory_limit,
     };
+    let mut encryption = None;
+    if let Some(encrypt) = encrypt {
+        // What cannot work is no reason to bother anybody.
+        PendingFile::check(request.output, existing)?;
+        pack::check_memory(pack::total_size(&streams)?, &options)?;
+        encryption = Some(ask_and_derive(request.output, encrypt, control)?);
+    }
+    let file = PendingFile::create(request.output, existing)?;
     pack::pack(
         streams,
         &options,
@@ -100,15 +103,22 @@ pub fn build(
     )
 }
 
-fn encryption(output: &Path, encrypt: Encrypt<'_, '_>) -> Result<Encryption> {
+fn ask_and_derive(
+    output: &Path,
+    encrypt: Encrypt<'_, '_>,
+    control: &Control<'_>,
+) -> Result<Encryption> {
     let request = Request {
         purpose: Purpose::Create,
         attempt: 0,
         path: output,
     };
     let password = ask(encrypt.password, &request)?;
+    control.check()?;
     let operand = output.display().to_string();
-    Encryption::new(password.bytes(), encrypt.cost, &operand)
+    let encryption = Encryption::new(password.bytes(), encrypt.cost, &operand)?;
+    control.check()?;
+    Ok(encryption)
 }
 
 /// By device and inode, since a file has many names. Links are followed: one that leads to an

@@ -1,5 +1,6 @@
 //! The one error type, and the status that each error has in the C API.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -10,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 pub enum Why {
     /// A system call failed; the text says which.
-    System(&'static str, io::Error),
+    System(Cow<'static, str>, io::Error),
     /// What was found wrong, and the way out.
     Text(String),
 }
@@ -20,6 +21,16 @@ impl fmt::Display for Why {
         match self {
             Why::System(what, e) => write!(f, "{what}: {e}"),
             Why::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Why {
+    /// The same with `text` before it.
+    pub fn within(self, text: &str) -> Self {
+        match self {
+            Why::System(what, e) => Why::System(format!("{text}: {what}").into(), e),
+            Why::Text(what) => Why::Text(format!("{text}: {what}")),
         }
     }
 }
@@ -38,7 +49,7 @@ impl From<&str> for Why {
 
 impl<E: Into<io::Error>> From<(&'static str, E)> for Why {
     fn from((what, e): (&'static str, E)) -> Self {
-        Why::System(what, e.into())
+        Why::System(what.into(), e.into())
     }
 }
 

@@ -80,20 +80,13 @@ pub unsafe extern "C" fn hexz_snapshot_open(
             path,
             cache_size: opts.cache_size,
             expect_root,
+            allow_plain: opts.flags & HEXZ_OPEN_ALLOW_PLAIN != 0,
             cancel,
         };
         let callback = PasswordCallback::new(opts.password, opts.password_data);
         let mut password = callback.map(PasswordCallback::function);
         let password = password.as_mut().map(|f| -> &mut PasswordFn<'_> { f });
         let snapshot = Snapshot::open(&options, password)?;
-        let allows_plain = callback.is_none() || opts.flags & HEXZ_OPEN_ALLOW_PLAIN != 0;
-        if !allows_plain && !snapshot.info().encrypted {
-            return Err(Error::NotEncrypted {
-                operand: path.display().to_string(),
-                way_out: "but a password callback was given; set HEXZ_OPEN_ALLOW_PLAIN if a plain \
-                          snapshot is fine",
-            });
-        }
 
         // SAFETY: as above.
         unsafe { out.write(handle::new(snapshot)) };

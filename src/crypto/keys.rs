@@ -59,6 +59,8 @@ impl FileKey {
         let (keys, _) = secret.as_chunks_mut::<32>();
         for (key, context) in keys.iter_mut().zip([MAC, PIECE_HASH, SEALING, UNIT_HASH]) {
             derive(context, &self.0[..], key);
+            #[cfg(test)]
+            tests::note(key);
         }
         Ok(Keys { file_id, secret })
     }
@@ -78,6 +80,20 @@ fn derive_inner(context: &str, from: &[u8], key: &mut Tag) {
     key.copy_from_slice(hash.as_bytes());
     hash.zeroize();
     hasher.zeroize();
+}
+
+/// `blake3::keyed_hash` over parts; leaves pieces of the key on the stack only.
+#[inline(never)]
+pub(super) fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Tag {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        hasher.update(part);
+    }
+    let mut hash = hasher.finalize();
+    hasher.zeroize();
+    let tag = *hash.as_bytes();
+    hash.zeroize();
+    tag
 }
 
 /// The keys of an open file.
@@ -107,11 +123,8 @@ impl Keys {
 
     /// The MAC of 4 KiB in the clear, in which the places of MAC and checksum are zero.
     pub fn mac(&self, place: Place, page: &[u8]) -> Tag {
-        let mut hasher = blake3::Hasher::new_keyed(self.key(0));
-        hasher.update(&[place as u8]);
-        hasher.update(page);
-        let mac = *hasher.finalize().as_bytes();
-        hasher.zeroize();
+        let mac = keyed(self.key(0), &[&[place as u8], page]);
+        wipe_stack();
         mac
     }
 
@@ -137,13 +150,15 @@ pub(crate) mod tests {
     use super::*;
 
     thread_local! {
-        /// The last file key that this thread made, each bit of it turned over: so that a search for
-        /// the key does not find what it searches with.
-        pub static LAST: Cell<Tag> = const { Cell::new([0; 32]) };
+        /// Keys that this thread made, the last ones first: a file key behind four that follow from
+        /// it. Each bit of them is turned over, so that a search for a key does not find what it
+        /// searches with.
+        pub static LAST: Cell<[Tag; 5]> = const { Cell::new([[0; 32]; 5]) };
     }
 
     pub fn note(key: &Tag) {
-        LAST.set(key.map(|byte| !byte));
+        let [a, b, c, d, _] = LAST.get();
+        LAST.set([key.map(|byte| !byte), a, b, c, d]);
     }
 
     /// From the BLAKE3 reference implementation's test_vectors.json, input of 1 and 1024 bytes.

@@ -105,11 +105,12 @@ impl<const N: usize> DerefMut for Secret<N> {
 
 /// Overwrites what functions that have returned left on this thread's stack: hash functions keep
 /// pieces of passwords and keys in buffers of their own, which no zeroize reaches. (libgcrypt does
-/// the same and calls it burning the stack.)
+/// the same and calls it burning the stack.) Costs about a microsecond: once for each piece of work,
+/// not for each read.
 #[inline(never)]
 pub fn wipe_stack() {
     // More than the frames of Argon2id, BLAKE3 and AES-GCM take together.
-    let mut frame = [0u8; 24 << 10];
+    let mut frame = [0u8; 32 << 10];
     frame.zeroize();
     std::hint::black_box(&mut frame);
 }

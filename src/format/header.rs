@@ -52,13 +52,15 @@ impl Header {
         self.mac = mac(&super::without_mac(self.encode(), MAC_AT));
     }
 
-    /// Whether the MAC is what `mac` gives, compared by `same`.
+    /// Whether the MAC is what `mac` gives for `bytes`, which this header was decoded from,
+    /// compared by `same`. Of names there may be others than we would write.
     pub fn is_authentic(
         &self,
+        bytes: &[u8],
         mac: impl FnOnce(&[u8]) -> Hash,
         same: impl FnOnce(&Hash, &Hash) -> bool,
     ) -> bool {
-        same(&mac(&super::without_mac(self.encode(), MAC_AT)), &self.mac)
+        same(&mac(&super::without_mac(bytes.to_vec(), MAC_AT)), &self.mac)
     }
 
     /// The 4 KiB of this header.

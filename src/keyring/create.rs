@@ -54,7 +54,7 @@ impl Encryption {
     }
 }
 
-/// Puts a file key under one more password, into the first free slot or the one named.
+/// Puts a file key under one more password, into that slot.
 pub fn add_slot(
     slots: &mut SlotPage,
     at: usize,
@@ -79,7 +79,7 @@ pub fn check_cost(cost: KdfCost, besides: u64) -> Result<()> {
     }
     Err(Error::InvalidArgument(format!(
         "kdf_memory_kib times kdf_passes is {work} over all passwords; no reader does more than \
-         {WORK_MAX}: give less memory or fewer passes"
+         {WORK_MAX}: give less memory or fewer passes, or replace a costly password first"
     )))
 }
 

@@ -9,4 +9,4 @@ mod unlock;
 
 pub use create::{Encryption, add_slot, check_cost};
 pub use password::{Answer, PASSWORD_MAX, Password, PasswordFn, Purpose, Request, ask};
-pub use unlock::{SlotCopies, Unlocked, slot_cost, unlock, unlock_asking};
+pub use unlock::{Locked, SlotCopies, Unlocked, slot_cost, unlock_asking};

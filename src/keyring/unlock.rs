@@ -14,6 +14,18 @@ const ATTEMPTS: u32 = 3;
 /// Both copies of the key slots, as the file has them.
 pub struct SlotCopies(pub [[u8; PAGE_4K]; 2]);
 
+/// What an encrypted file has in the clear before its body.
+pub struct Locked<'a> {
+    /// The header.
+    pub header: &'a Header,
+    /// Its 4 KiB, as the file has them.
+    pub header_bytes: &'a [u8],
+    /// The key slots.
+    pub copies: &'a SlotCopies,
+    /// The file.
+    pub path: &'a Path,
+}
+
 /// A file, open.
 pub struct Unlocked {
     /// Its keys.
@@ -77,19 +89,27 @@ impl SlotCopies {
 
 /// Tries a password on the slots in turn, on all of them if `all` is set: nothing if none opens.
 /// What opens is held against header and MACs.
-pub fn unlock(
-    header: &Header,
-    copies: &SlotCopies,
+fn unlock(
+    locked: &Locked<'_>,
     password: &Password,
     all: bool,
-    operand: &str,
+    control: &Control<'_>,
 ) -> Result<Option<Unlocked>> {
-    let corrupt = |why: &str| Error::corrupt(operand, why);
-    let (copy, slots) = copies.newest(header, operand)?;
+    let Locked {
+        header,
+        header_bytes,
+        copies,
+        path,
+    } = locked;
+    let operand = path.display().to_string();
+    let corrupt = |why: &str| Error::corrupt(&operand, why);
+    let (copy, slots) = copies.newest(header, &operand)?;
     let mut found = None;
     let mut opened = [false; SLOTS];
     for (slot, opened) in slots.slots.iter().zip(&mut opened) {
         let Some(slot) = slot else { continue };
+        // Each may take seconds.
+        control.check()?;
         match wrapped(slot).open(&header.file_id, password.bytes())? {
             Opened::OtherPassword => continue,
             Opened::Forged => return Err(corrupt("a key slot was changed")),
@@ -111,7 +131,8 @@ pub fn unlock(
         return Err(corrupt("its key slots hold the key of another file"));
     }
     let keys = file_key.keys(header.file_id)?;
-    if !header.is_authentic(|bytes| keys.mac(Place::Header, bytes), same) {
+    let header_mac = |bytes: &[u8]| keys.mac(Place::Header, bytes);
+    if !header.is_authentic(header_bytes, header_mac, same) {
         return Err(corrupt("the header's MAC does not fit"));
     }
     if !slots.is_authentic(|bytes| keys.mac(Place::Slots, bytes), same) {
@@ -128,28 +149,26 @@ pub fn unlock(
 
 /// Asks for the password until it is right, three times at most, and unlocks.
 pub fn unlock_asking(
-    header: &Header,
-    copies: &SlotCopies,
+    locked: &Locked<'_>,
     all: bool,
-    path: &Path,
     callback: &mut PasswordFn<'_>,
     control: &Control<'_>,
 ) -> Result<Unlocked> {
-    let operand = path.display().to_string();
+    let operand = locked.path.display().to_string();
     // A file that cannot be opened is no reason to bother anybody.
-    copies.newest(header, &operand)?;
+    locked.copies.newest(locked.header, &operand)?;
     for attempt in 0..ATTEMPTS {
         let request = Request {
             purpose: Purpose::Open,
             attempt,
-            path,
+            path: locked.path,
         };
         let password = ask(callback, &request)?;
+        let unlocked = unlock(locked, &password, all, control)?;
         control.check()?;
-        if let Some(unlocked) = unlock(header, copies, &password, all, &operand)? {
+        if let Some(unlocked) = unlocked {
             return Ok(unlocked);
         }
-        control.check()?;
     }
     Err(Error::WrongPassword { operand, code: 0 })
 }

@@ -28,6 +28,7 @@ pub use segment::{Unit, UnitContent};
 
 use crate::codec::{self, EncodeDictionary, Method};
 use crate::control::{Control, Phase};
+use crate::crypto::wipe_stack;
 use crate::error::{Error, Result};
 use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
@@ -98,6 +99,31 @@ pub struct Report {
     pub total_ns: u64,
 }
 
+/// Fails as [`pack`] would if the memory limit is too little.
+pub fn check_memory(logical: u64, options: &Options) -> Result<()> {
+    demand(logical, options).plan().map(|_| ())
+}
+
+fn demand(logical: u64, options: &Options) -> plan::Demand<'_> {
+    plan::Demand {
+        profile: &options.profile,
+        cdc: options.cdc.then_some(&options.profile.cdc),
+        logical,
+        threads: thread_count(options.threads),
+        memory_limit: options.memory_limit,
+    }
+}
+
+/// Bytes of all streams.
+pub fn total_size(streams: &[StreamInput]) -> Result<u64> {
+    let mut sizes = streams.iter().map(|s| s.source.size());
+    sizes
+        .try_fold(0u64, |sum, size| sum.checked_add(size))
+        .ok_or_else(|| {
+            Error::InvalidArgument("the streams are more than 2^64 bytes together".to_owned())
+        })
+}
+
 /// Packs the streams into the sink and commits it; encrypted, if there are keys for it.
 pub fn pack(
     streams: Vec<StreamInput>,
@@ -110,14 +136,7 @@ pub fn pack(
     let Options { profile, .. } = options;
     let logical = total_size(&streams)?;
     let cdc = options.cdc.then_some(&profile.cdc);
-    let plan = plan::Demand {
-        profile,
-        cdc,
-        logical,
-        threads: thread_count(options.threads),
-        memory_limit: options.memory_limit,
-    }
-    .plan()?;
+    let plan = demand(logical, options).plan()?;
     let method = Method::from(profile);
     let mut entries = Vec::with_capacity(streams.len());
     let mut sources = Vec::with_capacity(streams.len());
@@ -162,11 +181,15 @@ pub fn pack(
         chunks: options.cdc,
         keys: encryption.map(|encryption| &encryption.keys),
     };
-    let (costs, counts) = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control)?;
-    for source in &sources {
-        source.check_unchanged()?;
+    let packed = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control);
+    let written = packed.and_then(|(costs, counts)| {
+        sources.iter().try_for_each(|s| s.check_unchanged())?;
+        Ok((costs, counts, writer.finish()?))
+    });
+    if encryption.is_some() {
+        wipe_stack();
     }
-    let written = writer.finish()?;
+    let (costs, counts, written) = written?;
     control.end(written.file_size)?;
     let syncing = Instant::now();
     control.begin(Phase::Sync, logical, written.file_size)?;
@@ -191,15 +214,6 @@ pub fn pack(
         sync_ns: nanos(syncing.elapsed()),
         total_ns: nanos(start.elapsed()),
     })
-}
-
-fn total_size(streams: &[StreamInput]) -> Result<u64> {
-    let mut sizes = streams.iter().map(|s| s.source.size());
-    sizes
-        .try_fold(0u64, |sum, size| sum.checked_add(size))
-        .ok_or_else(|| {
-            Error::InvalidArgument("the streams are more than 2^64 bytes together".to_owned())
-        })
 }
 
 fn root_parameters(

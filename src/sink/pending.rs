@@ -40,6 +40,11 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
+    /// Fails as [`PendingFile::create`] would for what is there now, and makes nothing.
+    pub fn check(path: &Path, existing: Existing) -> Result<()> {
+        place(path, existing).map(|_| ())
+    }
+
     /// Begins a file that will appear at `path`. Its mode is 0600 less the umask.
     pub fn create(path: &Path, existing: Existing) -> Result<Self> {
         let operand = path.display().to_string();
@@ -47,23 +52,7 @@ impl PendingFile {
             operand: operand.clone(),
             why,
         };
-        let (Some(name), false) = (
-            path.file_name(),
-            // Path takes "a/." for "a", open(2) does not.
-            [&b"/"[..], b"/."]
-                .iter()
-                .any(|end| path.as_os_str().as_bytes().ends_with(end)),
-        ) else {
-            return Err(fail("not the name of a file".into()));
-        };
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let folder = retry_on_intr(|| fs::openat(CWD, parent, flags, Mode::empty()))
-            .map_err(|e| fail(("cannot open its folder", e).into()))?;
-        check_existing(&folder, name, existing, &operand)?;
+        let (folder, name) = place(path, existing)?;
         let mut pending = PendingFile {
             folder: folder
                 .try_clone()
@@ -216,6 +205,29 @@ impl Drop for PendingFile {
             let _ = fs::unlinkat(&self.folder, temporary, AtFlags::empty());
         }
     }
+}
+
+/// The folder and the name of an output, if it can be one.
+fn place(path: &Path, existing: Existing) -> Result<(OwnedFd, &OsStr)> {
+    let operand = path.display().to_string();
+    let (Some(name), false) = (
+        path.file_name(),
+        // Path takes "a/." for "a", open(2) does not.
+        [&b"/"[..], b"/."]
+            .iter()
+            .any(|end| path.as_os_str().as_bytes().ends_with(end)),
+    ) else {
+        return Err(Error::output(&operand, "not the name of a file"));
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    let folder = retry_on_intr(|| fs::openat(CWD, parent, flags, Mode::empty()))
+        .map_err(|e| Error::output(&operand, ("cannot open its folder", e)))?;
+    check_existing(&folder, name, existing, &operand)?;
+    Ok((folder, name))
 }
 
 fn mode() -> Mode {

@@ -9,7 +9,8 @@ use std::rc::Rc;
 use super::page::Block;
 use super::testing::{Counted, options, text};
 use super::{Snapshot, VerifyReport};
-use crate::control::Control;
+use crate::control::{Cancel, Control};
+use crate::crypto::Place;
 use crate::crypto::seal::tests::sealed_by;
 use crate::error::{Error, Result};
 use crate::format::{KeySlot, PAGE_4K, PageKey, SLOTS, SLOTS_AT, SlotPage, TreeKind};
@@ -422,4 +423,56 @@ fn encryption_is_not_switched_off() {
     let crc = crc32c::crc32c(&file[..PAGE_4K - 4]).to_le_bytes();
     file[PAGE_4K - 4..PAGE_4K].copy_from_slice(&crc);
     assert!(matches!(open(file), Err(Error::Corrupt { .. })));
+}
+
+/// The header's MAC is of its bytes, names of features and all, whatever another writer puts there.
+#[test]
+fn names_of_features_are_authenticated_and_free() {
+    let keys = fixed(16);
+    let input = noise(16, 4096);
+    let file = build(&input, uncompressed(), false, 1, &keys);
+    let renamed = |mac: bool, change: fn(&mut [u8])| {
+        let mut file = file.clone();
+        let header = &mut file[..PAGE_4K];
+        change(header);
+        if mac {
+            header[80..112].fill(0);
+            header[PAGE_4K - 4..].fill(0);
+            let tag = keys.keys.mac(Place::Header, header);
+            header[80..112].copy_from_slice(&tag);
+        }
+        let crc = crc32c::crc32c(&header[..PAGE_4K - 4]).to_le_bytes();
+        header[PAGE_4K - 4..].copy_from_slice(&crc);
+        open(file)
+    };
+    let nameless: fn(&mut [u8]) = |header| header[128..192].fill(0);
+    let other: fn(&mut [u8]) = |header| header[130..139].copy_from_slice(b"harmless ");
+    for change in [nameless, other] {
+        let error = renamed(false, change).err().unwrap();
+        assert!(error.to_string().contains("header's MAC"), "{error}");
+        let snapshot = renamed(true, change).unwrap();
+        assert!(read(&snapshot, input.len()).unwrap() == input);
+        verify(&snapshot).unwrap();
+    }
+}
+
+#[test]
+fn cancelling_stops_before_the_next_slot() {
+    let file = build(&noise(17, 4096), uncompressed(), false, 1, &fixed(17));
+    let cancel = Cancel::default();
+    let mut asked = 0;
+    let mut callback = |_: &Request<'_>, buffer: &mut [u8]| {
+        asked += 1;
+        cancel.trigger();
+        buffer[..8].copy_from_slice(b"password");
+        Answer::Given(8)
+    };
+    let options = super::OpenOptions {
+        cancel: Some(&cancel),
+        ..options(0)
+    };
+    let storage = Box::new(Counted::new(file).0);
+    let opened = Snapshot::from_storage(storage, &options, Some(&mut callback));
+    assert!(matches!(opened, Err(Error::Cancelled(_))));
+    assert_eq!(asked, 1);
 }

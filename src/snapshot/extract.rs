@@ -13,6 +13,7 @@ use super::in_place::InPlace;
 use super::team::{self, Beat, PIECE};
 use super::tree::Leaf;
 use crate::control::{Control, Phase};
+use crate::crypto::wipe_stack;
 use crate::error::{Error, Result, try_grow};
 use crate::format::Target;
 use crate::sink::{Existing, PendingFile};
@@ -96,7 +97,11 @@ impl Snapshot {
         let threads = team::team_size(options.threads, size, each, BUFFERS_MAX);
         let written = || copy.written.load(Ordering::Relaxed);
         let progress = || (copy.done.load(Ordering::Relaxed), written());
-        team::run(threads, control, progress, |beat| copy.work(beat))?;
+        let copied = team::run(threads, control, progress, |beat| copy.work(beat));
+        if self.keys.is_some() {
+            wipe_stack();
+        }
+        copied?;
         // The last look at the cancel handle: once the output has its name, it stays.
         control.end(written())?;
         match output {

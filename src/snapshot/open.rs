@@ -9,12 +9,12 @@ use super::cache::Cache;
 use super::storage::{FileStorage, Storage};
 use super::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot, body_start};
 use crate::control::{Cancel, Control};
-use crate::crypto::{Keys, Piece, PieceKind, Place, same};
+use crate::crypto::{Keys, Piece, PieceKind, Place, same, wipe_stack};
 use crate::error::{Error, Result, Why, try_zeroed};
 use crate::format::{
-    Codec, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, root_hash,
+    Codec, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, newest, root_hash,
 };
-use crate::keyring::{PasswordFn, SlotCopies, unlock_asking};
+use crate::keyring::{Locked, PasswordFn, SlotCopies, unlock_asking};
 
 /// How to open a snapshot.
 #[derive(Clone, Copy)]
@@ -29,6 +29,8 @@ pub struct OpenOptions<'a> {
     /// each block is held against its BLAKE3 hash on each read, and not against its CRC-32C or tag
     /// only.
     pub expect_root: Option<Hash>,
+    /// Whether a file that is not encrypted will do when there is somebody to ask for a password.
+    pub allow_plain: bool,
     /// Stops the opening.
     pub cancel: Option<&'a Cancel>,
 }
@@ -36,6 +38,8 @@ pub struct OpenOptions<'a> {
 /// What can be read of a file without its keys.
 pub(super) struct Ends {
     pub header: Header,
+    /// The header's 4 KiB.
+    pub header_bytes: Vec<u8>,
     pub footer: Footer,
     /// The key slots of an encrypted file.
     pub slots: Option<Box<SlotCopies>>,
@@ -81,6 +85,13 @@ impl Snapshot {
             ));
         }
         let keys = match (&ends.slots, password) {
+            (None, Some(_)) if !options.allow_plain => {
+                return Err(Error::NotEncrypted {
+                    operand: storage.operand().to_owned(),
+                    way_out: "but a password callback was given; set HEXZ_OPEN_ALLOW_PLAIN if a \
+                              plain snapshot is fine",
+                });
+            }
             (None, _) => None,
             (Some(_), None) => {
                 return Err(Error::PasswordRequired {
@@ -89,12 +100,19 @@ impl Snapshot {
                 });
             }
             (Some(slots), Some(password)) => {
-                let path = options.path;
-                let unlocked = unlock_asking(&header, slots, false, path, password, &control)?;
-                Some(unlocked.keys)
+                let locked = Locked {
+                    header: &header,
+                    header_bytes: &ends.header_bytes,
+                    copies: slots,
+                    path: options.path,
+                };
+                Some(unlock_asking(&locked, false, password, &control)?.keys)
             }
         };
         let root = ends.root(keys.as_ref(), storage.operand())?;
+        if keys.is_some() {
+            wipe_stack();
+        }
         let cache_size = match options.cache_size {
             0 => CACHE_DEFAULT,
             size => size,
@@ -135,6 +153,10 @@ impl Ends {
             }
             let mut copies = Box::new(SlotCopies([[0; PAGE_4K]; 2]));
             storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
+            // Read while somebody writes them, both may look torn: the second look decides.
+            if newest([&copies.0[0], &copies.0[1]]).is_none() {
+                storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
+            }
             slots = Some(copies);
             control.check()?;
         }
@@ -177,6 +199,7 @@ impl Ends {
         }
         Ok(Ends {
             header,
+            header_bytes: head,
             footer,
             slots,
             stored_root: stored_root.to_vec(),
@@ -222,7 +245,8 @@ impl Ends {
         };
         let header = |bytes: &[u8]| keys.mac(Place::Header, bytes);
         let footer = |bytes: &[u8]| keys.mac(Place::Footer, bytes);
-        if self.header != snapshot.header || !self.header.is_authentic(header, same) {
+        let authentic = self.header.is_authentic(&self.header_bytes, header, same);
+        if self.header != snapshot.header || !authentic {
             return Err(Error::corrupt(operand, "the header's MAC does not fit"));
         }
         if !self.footer.is_authentic(footer, same) {
@@ -265,6 +289,7 @@ mod tests {
             path: Path::new(""),
             cache_size: 0,
             expect_root: root,
+            allow_plain: false,
             cancel: None,
         };
         Snapshot::from_storage(storage, &options, None)
@@ -353,6 +378,7 @@ mod tests {
             path: &path,
             cache_size: 1,
             expect_root: None,
+            allow_plain: false,
             cancel: Some(&cancel),
         };
         let snapshot = Snapshot::open(&options, None).unwrap();

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::open::Ends;
 use super::storage::FileStorage;
 use crate::control::Control;
-use crate::crypto::{KdfCost, Place};
+use crate::crypto::{KdfCost, Place, wipe_stack};
 use crate::error::{Error, Result, Why};
 use crate::format::{SLOTS, SLOTS_AT};
 use crate::keyring::{
-    PasswordFn, Purpose, Request, Unlocked, add_slot, ask, check_cost, slot_cost, unlock_asking,
+    Locked, PasswordFn, Purpose, Request, Unlocked, add_slot, ask, check_cost, slot_cost,
+    unlock_asking,
 };
 
 /// What to do with a password.
@@ -49,7 +50,6 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
     let storage = FileStorage::open_to_change(path)?;
     let control = Control::new(None, None);
     let ends = Ends::read(&storage, &control)?;
-    let header = ends.header;
     let Some(copies) = &ends.slots else {
         return Err(Error::NotEncrypted {
             operand,
@@ -57,7 +57,14 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         });
     };
     let all = operation != Operation::Add;
-    let unlocked = unlock_asking(&header, copies, all, path, callback, &control)?;
+    let locked = Locked {
+        header: &ends.header,
+        header_bytes: &ends.header_bytes,
+        copies,
+        path,
+    };
+    let before = copies.0;
+    let unlocked = unlock_asking(&locked, all, callback, &control)?;
     let Unlocked {
         keys,
         file_key,
@@ -108,17 +115,26 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         .ok_or_else(|| Error::corrupt(&operand, "the generation of its key slots is the last"))?;
     slots.authenticate(|bytes| keys.mac(Place::Slots, bytes));
     let bytes = slots.encode();
-    let [first, second] = match copy {
-        0 => [SLOTS_AT[1], SLOTS_AT[0]],
-        _ => SLOTS_AT,
-    };
-    storage.change(first, &bytes)?;
-    storage.change(second, &bytes).map_err(|error| {
-        let why: Why = format!(
-            "the password is changed, but only one copy of the key slots was written: {error}; \
-             change it once more to write both"
+    wipe_stack();
+    let other = 1 - copy.min(1);
+    let [first, second] = [SLOTS_AT[other], SLOTS_AT[1 - other]];
+    let fail = |why: Why, text| Error::output(&operand, why.within(text));
+    storage.change(first, &bytes).map_err(|why| {
+        // What was written may be seen, though it may not last: back to what it was, if that works.
+        match storage.change(first, &before[other]) {
+            Ok(()) => fail(why, "the passwords are as they were"),
+            Err(_) => fail(
+                why,
+                "the old password opens it or the new one does, and a power failure may change \
+                 that; try which, and change it again",
+            ),
+        }
+    })?;
+    storage.change(second, &bytes).map_err(|why| {
+        fail(
+            why,
+            "the password is changed, but one copy of the key slots is as it was; change it once \
+             more to write both",
         )
-        .into();
-        Error::output(&operand, why)
     })
 }

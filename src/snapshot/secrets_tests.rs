@@ -6,10 +6,11 @@ use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 use super::testing::Folder;
-use super::{OpenOptions, Snapshot};
+use super::{OpenOptions, Snapshot, VerifyReport};
 use crate::build::{BuildRequest, Encrypt, build};
 use crate::control::Control;
 use crate::crypto::keys::tests::LAST;
+use crate::crypto::seal::tests::sealed_by;
 use crate::crypto::{FileKey, Secret};
 use crate::keyring::create::tests::CHEAP;
 use crate::keyring::{Answer, Encryption, Request};
@@ -108,14 +109,18 @@ fn child() {
     // At once, while nothing else has used the stack or the heap.
     let file_key = FileKey::random("test").unwrap();
     let _ = (file_key.commitment(), file_key.keys([0; 16]).unwrap());
-    let key = LAST.get();
+    let [.., key] = LAST.get();
     assert!(count_in_memory(&key) > 0, "the search finds nothing");
     drop(file_key);
     assert_eq!(count_in_memory(&key), 0, "file key after its use");
-    let made = Encryption::new(&password_bytes(&inverted)[..], CHEAP, "test");
-    drop(made.unwrap());
-    assert_eq!(count_in_memory(&LAST.get()), 0, "file key after wrapping");
+    let made = Encryption::new(&password_bytes(&inverted)[..], CHEAP, "test").unwrap();
+    for (i, key) in LAST.get().iter().enumerate() {
+        // The four keys in use are where they have to be, and nowhere else.
+        assert_eq!(count_in_memory(key), usize::from(i < 4), "key {i} in use");
+    }
+    drop(made);
     assert_eq!(count_in_memory(&inverted), 0, "password after wrapping");
+    none_of(&LAST.get(), "after wrapping");
 
     let request = BuildRequest {
         source: &source,
@@ -134,16 +139,21 @@ fn child() {
         password: &mut password,
         cost: CHEAP,
     };
-    build(&request, Some(encrypt), &mut Control::new(None, None)).unwrap();
-    let key = LAST.get();
-    assert_ne!(key, [0; 32]);
+    let sealed = sealed_by(|| {
+        build(&request, Some(encrypt), &mut Control::new(None, None)).unwrap();
+    });
+    let keys = LAST.get();
     assert_eq!(count_in_memory(&inverted), 0, "password after the build");
-    assert_eq!(count_in_memory(&key), 0, "file key after the build");
+    none_of(&keys, "after the build");
+    // The root page is the last that is sealed, on this thread, and the first that is opened.
+    let (root_key, _) = sealed[sealed.len() - 1];
+    none_of(&[root_key], "after the build, of the root page");
 
     let options = OpenOptions {
         path: &output,
         cache_size: 0,
         expect_root: None,
+        allow_plain: false,
         cancel: None,
     };
     let snapshot = Snapshot::open(&options, Some(&mut password)).unwrap();
@@ -152,8 +162,22 @@ fn child() {
     assert_eq!(bytes, [9; 5000]);
     // Not even while it is open: the keys in use follow from the file key, and do not lead back.
     assert_eq!(count_in_memory(&inverted), 0, "password while open");
-    assert_eq!(count_in_memory(&key), 0, "file key while open");
+    none_of(&[keys[4], root_key], "while open");
+    let mut report = VerifyReport::default();
+    snapshot
+        .verify(3, &mut Control::new(None, None), &mut report)
+        .unwrap();
     drop(snapshot);
     assert_eq!(count_in_memory(&inverted), 0, "password after closing");
-    assert_eq!(count_in_memory(&key), 0, "file key after closing");
+    none_of(&keys, "after closing");
+}
+
+fn none_of(inverted: &[[u8; 32]], when: &str) {
+    for (i, key) in inverted.iter().enumerate() {
+        assert_ne!(*key, [0; 32]);
+        assert_eq!(count_in_memory(key), 0, "key {i} {when}");
+        // Half of one is worth half of one.
+        assert_eq!(count_in_memory(&key[..16]), 0, "half of key {i} {when}");
+        assert_eq!(count_in_memory(&key[16..]), 0, "half of key {i} {when}");
+    }
 }

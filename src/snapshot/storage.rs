@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{self, CWD, FileType, FlockOperation, Mode, OFlags, SeekFrom};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Why};
 use crate::source::{Identity, identity};
 
 /// Bytes that can be read at any offset, from many threads at once.
@@ -58,12 +58,11 @@ impl FileStorage {
     }
 
     /// Writes over a part of the file, and makes that durable.
-    pub fn change(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let fail = |what| move |e| Error::output(&self.operand, (what, e));
+    pub fn change(&self, offset: u64, bytes: &[u8]) -> std::result::Result<(), Why> {
         self.file
             .write_all_at(bytes, offset)
-            .map_err(fail("cannot write"))?;
-        self.file.sync_data().map_err(fail("cannot sync"))
+            .map_err(|e| ("cannot write", e))?;
+        Ok(self.file.sync_data().map_err(|e| ("cannot sync", e))?)
     }
 
     fn with(path: &Path, access: OFlags) -> Result<Self> {

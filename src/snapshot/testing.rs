@@ -99,7 +99,10 @@ impl Storage for Counted {
         // What a caller must not show when the read fails.
         buf.fill(0xee);
         if (offset..end).contains(&self.0.fail_at.load(Ordering::Relaxed)) {
-            let why = Why::System("cannot read", std::io::Error::from_raw_os_error(libc::EIO));
+            let why = Why::System(
+                "cannot read".into(),
+                std::io::Error::from_raw_os_error(libc::EIO),
+            );
             return Err(Error::io("memory", why));
         }
         assert!(end <= self.0.size, "a read beyond the end");
@@ -117,6 +120,7 @@ pub fn options(cache_size: u64) -> OpenOptions<'static> {
         path: Path::new(""),
         cache_size,
         expect_root: None,
+        allow_plain: false,
         cancel: None,
     }
 }

@@ -15,6 +15,7 @@ use super::tiling::Tiling;
 use super::tree::{Broken, Leaf, PageCache};
 use super::{Snapshot, body_start};
 use crate::control::{Control, Phase};
+use crate::crypto::wipe_stack;
 use crate::error::{Error, Result, try_grow};
 use crate::format::{Codec, PageKey, Target, TreeKind};
 
@@ -81,6 +82,9 @@ impl Snapshot {
         team::run(threads, control, progress, |beat| check.work(beat))?;
         check.extents(control)?;
         check.sums();
+        if self.keys.is_some() {
+            wipe_stack();
+        }
         check.conclude(report)?;
         control.end(0)
     }

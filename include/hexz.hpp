@@ -1,0 +1,929 @@
+/*
+ * hexz.hpp: libhexz for C++17 and later. Header only, over hexz.h, whose comments say
+ * in full what each call does.
+ *
+ * A snapshot from a disk image and a memory dump, and bytes from it:
+ *
+ *     hexz::BuildOptions options;
+ *     options.source = "vm.img";
+ *     options.memory = "vm.mem";
+ *     options.output = "vm.hxz";
+ *     hexz::build(options);
+ *
+ *     hexz::Snapshot snapshot("vm.hxz");
+ *     std::vector<std::byte> page(4096);
+ *     snapshot.stream("disk").read(1 << 20, page);
+ *
+ * Link with -lhexz; nothing else is needed.
+ *
+ * Errors. Every failure is a hexz::Error: what() tells what was tried, on what, why, and what to
+ * do about it; status(), system_error() and callback_code() are for programs. Two kinds have a
+ * class of their own: Cancelled, because it is no fault, and Damaged, which brings the report of
+ * a verify. Where this header itself takes memory it may throw std::bad_alloc.
+ *
+ * Ownership. Snapshot and Cancel own a handle and can be moved, not copied. A Stream points into
+ * its Snapshot, moved or not, and must not be used once that is destroyed. Options are only read,
+ * and not needed after the call; a Cancel that they point to must live until the call returns. A
+ * moved-from Snapshot refuses every call (Status::invalid_argument).
+ *
+ * Threads. A Snapshot and its Streams may be used by many threads at once. Cancel::trigger() may be
+ * called from anywhere, signal handlers included. Destroying and moving are for one thread alone.
+ *
+ * Callbacks run on the thread that made the call. What they throw ends the call and comes out of
+ * it, unchanged; no exception passes through the library. They may use other handles, but of
+ * the call's own only the Cancel.
+ *
+ * Paths are bytes, as open(2) takes them; a std::filesystem::path becomes one by itself. Sizes,
+ * offsets and lengths are in bytes. Options have the defaults of hexz.h; C++20 programs may
+ * name fields in place: hexz::build({.source = "vm.img", .output = "vm.hxz"}).
+ */
+#ifndef HEXZ_HPP
+#define HEXZ_HPP
+
+#if __cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L)
+#error "hexz.hpp needs C++17: -std=c++17 or later. hexz.h will do with C++11."
+#endif
+
+#include "hexz.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// Thrown in one shared object and caught in another, an exception is of one type in both, also
+// with -fvisibility=hidden.
+#if defined(__GNUC__)
+#define HEXZ_HPP_EXCEPTION_ __attribute__((visibility("default")))
+#else
+#define HEXZ_HPP_EXCEPTION_
+#endif
+
+// Each release has names of its own for the linker, so that shared objects that were compiled
+// with different ones can be loaded into one process. Therefore include this header rather than
+// declare what is in it.
+#define HEXZ_HPP_JOIN_(major, minor, patch) v##major##_##minor##_##patch
+#define HEXZ_HPP_RELEASE_(major, minor, patch) HEXZ_HPP_JOIN_(major, minor, patch)
+
+namespace hexz {
+inline namespace HEXZ_HPP_RELEASE_(HEXZ_VERSION_MAJOR, HEXZ_VERSION_MINOR, HEXZ_VERSION_PATCH) {
+
+// Constants -------------------------------------------------------------------------------------
+
+/** What kind of failure: see the HEXZ_ERR_ values. A later library may bring others. */
+enum class Status : std::int32_t {
+    ok = HEXZ_OK,
+    invalid_argument = HEXZ_ERR_INVALID_ARGUMENT,
+    unknown_profile = HEXZ_ERR_UNKNOWN_PROFILE,
+    source = HEXZ_ERR_SOURCE,
+    output = HEXZ_ERR_OUTPUT,
+    exists = HEXZ_ERR_EXISTS,
+    password_required = HEXZ_ERR_PASSWORD_REQUIRED,
+    invalid_password = HEXZ_ERR_INVALID_PASSWORD,
+    wrong_password = HEXZ_ERR_WRONG_PASSWORD,
+    not_snapshot = HEXZ_ERR_NOT_SNAPSHOT,
+    unsupported = HEXZ_ERR_UNSUPPORTED,
+    corrupt = HEXZ_ERR_CORRUPT,
+    out_of_range = HEXZ_ERR_OUT_OF_RANGE,
+    no_stream = HEXZ_ERR_NO_STREAM,
+    parent = HEXZ_ERR_PARENT,
+    cancelled = HEXZ_ERR_CANCELLED,
+    callback = HEXZ_ERR_CALLBACK,
+    no_memory = HEXZ_ERR_NO_MEMORY,
+    state = HEXZ_ERR_STATE,
+    internal = HEXZ_ERR_INTERNAL,
+    io = HEXZ_ERR_IO,
+    not_encrypted = HEXZ_ERR_NOT_ENCRYPTED
+};
+
+/** Format of a disk image. */
+enum class Format : std::uint32_t {
+    detect = HEXZ_FORMAT_AUTO,
+    raw = HEXZ_FORMAT_RAW,
+    qcow2 = HEXZ_FORMAT_QCOW2
+};
+
+enum class StreamKind : std::uint32_t {
+    disk = HEXZ_STREAM_DISK,
+    memory = HEXZ_STREAM_MEMORY,
+    blob = HEXZ_STREAM_BLOB
+};
+
+enum class Compression : std::uint32_t {
+    none = HEXZ_COMPRESSION_NONE,
+    lz4 = HEXZ_COMPRESSION_LZ4,
+    zstd = HEXZ_COMPRESSION_ZSTD
+};
+
+enum class ExtentKind : std::uint32_t {
+    data = HEXZ_EXTENT_DATA,
+    zero = HEXZ_EXTENT_ZERO,
+    parent = HEXZ_EXTENT_PARENT
+};
+
+/** What a password is asked for: a new one, that of a snapshot, that of its parent. */
+enum class PasswordPurpose : std::uint32_t {
+    create = HEXZ_PASSWORD_CREATE,
+    open = HEXZ_PASSWORD_OPEN,
+    parent = HEXZ_PASSWORD_PARENT
+};
+
+enum class Phase : std::uint32_t {
+    train = HEXZ_PHASE_TRAIN,
+    pack = HEXZ_PHASE_PACK,
+    sync = HEXZ_PHASE_SYNC,
+    verify = HEXZ_PHASE_VERIFY,
+    extract = HEXZ_PHASE_EXTRACT
+};
+
+/** What rekey() does about a password. */
+enum class Rekey : std::uint32_t {
+    add = HEXZ_REKEY_ADD,
+    replace = HEXZ_REKEY_REPLACE,
+    remove = HEXZ_REKEY_REMOVE
+};
+
+// Values ----------------------------------------------------------------------------------------
+
+/** A hash (BLAKE3) that names all that a snapshot holds. Two of them compare with ==. */
+using Root = std::array<std::uint8_t, 32>;
+
+/** Pack parameters: profile() gives one by name, to be changed and used in BuildOptions. */
+struct Profile {
+    Compression compression = Compression::lz4;
+    std::int32_t level = 0;
+    std::uint32_t block_size = 0;
+    bool dictionary = false;
+    std::uint32_t cdc_min = 0; ///< This and the next two: all 0 for the default.
+    std::uint32_t cdc_avg = 0;
+    std::uint32_t cdc_max = 0;
+};
+
+struct Progress {
+    Phase phase = Phase::pack;
+    std::uint64_t done = 0;   ///< Logical bytes in this phase.
+    std::uint64_t total = 0;  ///< Logical bytes of all streams; 0: not known.
+    std::uint64_t stored = 0; ///< Bytes written to the output so far.
+};
+
+struct PasswordRequest {
+    PasswordPurpose purpose = PasswordPurpose::open;
+    /** Counts from 0: a wrong password is asked for again, three times in all. */
+    std::uint32_t attempt = 0;
+    std::string path; ///< The snapshot that the password is for; may be empty.
+};
+
+struct BuildReport {
+    std::uint64_t bytes_read = 0;      ///< From the sources; holes are not read.
+    std::uint64_t bytes_zero = 0;      ///< Logical bytes of zeros and holes.
+    std::uint64_t bytes_duplicate = 0; ///< Logical bytes found elsewhere in this snapshot.
+    std::uint64_t bytes_inherited = 0; ///< Logical bytes that the parent has.
+    std::uint64_t bytes_unique = 0;    ///< Logical bytes that were new, before compression.
+    std::uint64_t bytes_stored = 0;    ///< The same after compression.
+    std::uint64_t bytes_dead = 0;      ///< Stored bytes that no stream refers to any more.
+    std::uint64_t blocks = 0;
+    std::uint64_t file_size = 0;
+    Root root{}; ///< Kept apart from the file it tells later whether this is the file.
+    /** Time spent, added up over the threads; total is by the clock. */
+    std::chrono::nanoseconds read{}, hash{}, compress{}, seal{}, write{}, sync{}, total{};
+};
+
+struct Info {
+    Root root{};
+    std::optional<Root> parent_root;
+    std::uint32_t format_version = 0;
+    std::uint32_t stream_count = 0;
+    bool encrypted = false;
+    bool cdc = false;
+    Compression compression = Compression::none;
+    std::int32_t level = 0;
+    std::uint32_t block_size = 0;
+    std::uint32_t dictionary_size = 0; ///< 0: none.
+    std::uint64_t file_size = 0;
+    std::uint64_t logical_size = 0; ///< Of all streams.
+    std::uint64_t blocks = 0;
+};
+
+struct StreamInfo {
+    std::string name; ///< UTF-8, from a file of any origin: mind what you print.
+    StreamKind kind = StreamKind::blob;
+    std::uint64_t size = 0;
+    std::uint64_t data_size = 0;   ///< Of these in extents of data.
+    std::uint64_t zero_size = 0;   ///< Of these in extents of zeros.
+    std::uint64_t stored_size = 0; ///< Bytes in the file of the blocks that it brought in.
+};
+
+/** A run of bytes of one kind. */
+struct Extent {
+    ExtentKind kind = ExtentKind::data;
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+};
+
+struct VerifyReport {
+    std::uint64_t blocks_checked = 0; ///< Bad ones among them.
+    std::uint64_t blocks_bad = 0;
+    std::optional<std::uint32_t> bad_stream; ///< Index of the first stream with damage.
+    std::optional<std::uint64_t> bad_offset; ///< First offset in it that cannot be read.
+};
+
+// Errors ----------------------------------------------------------------------------------------
+
+/** A failed call. Copying does not throw. */
+class HEXZ_HPP_EXCEPTION_ Error : public std::runtime_error {
+public:
+    Error(Status status, const std::string &text, int system_errno = 0, std::int32_t callback_code = 0)
+        : std::runtime_error(text), status_(status), errno_(system_errno), callback_code_(callback_code)
+    {
+    }
+    [[nodiscard]] Status status() const noexcept { return status_; }
+    /** Such as "HEXZ_ERR_SOURCE". */
+    [[nodiscard]] const char *status_name() const noexcept
+    {
+        return hexz_status_name(static_cast<hexz_status>(status_));
+    }
+    /** The errno behind it, to be compared with std::errc; false if the system had no part in it. */
+    [[nodiscard]] std::error_code system_error() const noexcept { return {errno_, std::system_category()}; }
+    [[nodiscard]] std::int32_t callback_code() const noexcept { return callback_code_; }
+
+private:
+    Status status_;
+    int errno_;
+    std::int32_t callback_code_;
+};
+
+/** Stopped by a Cancel or by a progress callback that returned false. Nothing was left behind. */
+class HEXZ_HPP_EXCEPTION_ Cancelled : public Error {
+public:
+    explicit Cancelled(const Error &error) : Error(error) {}
+};
+
+/** Snapshot::verify() found damage (Status::corrupt). */
+class HEXZ_HPP_EXCEPTION_ Damaged : public Error {
+public:
+    Damaged(const Error &error, const VerifyReport &report) : Error(error), report_(report) {}
+    [[nodiscard]] const VerifyReport &report() const noexcept { return report_; }
+
+private:
+    VerifyReport report_;
+};
+
+// Options ---------------------------------------------------------------------------------------
+
+/**
+ * Gives a password: 1 to 1024 bytes, taken as they are. std::nullopt declines. The string that is
+ * returned is wiped after use; other copies are yours to wipe.
+ */
+using PasswordCallback = std::function<std::optional<std::string>(const PasswordRequest &)>;
+
+/** Is told how far a call has come, 10 to 50 times a second. false stops the call: Cancelled. */
+using ProgressCallback = std::function<bool(const Progress &)>;
+
+/** What guessing a password costs (Argon2id, RFC 9106). 0: the default. */
+struct KdfCost {
+    std::uint32_t memory_kib = 0;
+    std::uint32_t passes = 0;
+    std::uint32_t lanes = 0;
+};
+
+class Cancel;
+
+struct BuildOptions {
+    std::string source; ///< The disk image: a file or block device. Becomes the stream "disk".
+    std::string output; ///< Appears complete or not at all.
+    std::optional<std::string> memory{}; ///< A memory dump. Becomes the stream "memory".
+    /** A name ("generic", "eda", "embedded", "ml") or pack parameters of your own. */
+    std::variant<std::string, Profile> profile{"generic"};
+    bool encrypt = false; ///< AES-256-GCM under a password; needs password.
+    bool cdc = false;     ///< Content-defined chunks in place of fixed 4 KiB units.
+    bool overwrite = false;
+    bool sync = true; ///< Wait until the output is on stable storage.
+    bool allow_backing = false; ///< Let an image open other files. Only if you trust it with yours.
+    bool force_share = false;   ///< Skip image locks and the check that no source changed meanwhile.
+    Format source_format = Format::detect;
+    std::uint32_t threads = 0;      ///< Threads that use CPU, the calling one included; 0: all CPUs.
+    std::uint64_t memory_limit = 0; ///< Bytes; 0: 256 MiB.
+    PasswordCallback password{};
+    KdfCost kdf{};
+    ProgressCallback progress{};
+    const Cancel *cancel = nullptr;
+};
+
+struct OpenOptions {
+    PasswordCallback password{};
+    /** A plain snapshot is fine although a password is given. Without it: Status::not_encrypted. */
+    bool allow_plain = false;
+    std::optional<Root> expect_root{}; ///< Another root is Status::corrupt.
+    std::uint64_t cache_size = 0;      ///< Bytes of decoded blocks to keep in memory; 0: 32 MiB.
+    const Cancel *cancel = nullptr;
+};
+
+struct VerifyOptions {
+    std::uint32_t threads = 0; ///< As in BuildOptions.
+    ProgressCallback progress{};
+    const Cancel *cancel = nullptr;
+};
+
+struct ExtractOptions {
+    bool overwrite = false; ///< Replace an output that is there, in one step at the end.
+    bool sync = true;
+    bool in_place = false; ///< Write over a file or block device that is there: not whole or nothing.
+    std::uint32_t threads = 0; ///< As in BuildOptions.
+    ProgressCallback progress{};
+    const Cancel *cancel = nullptr;
+};
+
+/**
+ * Memory to be read into, which stays the caller's: made from any contiguous container of trivially
+ * copyable elements (std::vector, std::array, std::string, std::span, arrays), all of it, or from a
+ * pointer and a number of bytes.
+ */
+class Buffer {
+public:
+    Buffer(void *data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+    template <class Container,
+              class Element = std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))>,
+              class = std::enable_if_t<std::is_trivially_copyable_v<Element> && !std::is_const_v<Element>>>
+    Buffer(Container &&container) noexcept
+        : data_(std::data(container)), size_(std::size(container) * sizeof(Element))
+    {
+    }
+    [[nodiscard]] void *data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; } ///< In bytes.
+
+private:
+    void *data_;
+    std::size_t size_;
+};
+
+// How this header calls the library -------------------------------------------------------------
+
+namespace detail {
+
+inline Error last_error(hexz_status status)
+{
+    return Error(static_cast<Status>(status), hexz_last_error(), hexz_last_errno(), hexz_last_callback_code());
+}
+
+inline void check(hexz_status status)
+{
+    if (status == HEXZ_OK)
+        return;
+    if (status == HEXZ_ERR_CANCELLED)
+        throw Cancelled(last_error(status));
+    throw last_error(status);
+}
+
+/** As C takes it. A zero byte would cut it short, and name something else. */
+inline const char *c_string(const std::string &text, const char *what)
+{
+    if (text.find('\0') != std::string::npos)
+        throw Error(Status::invalid_argument, std::string(what) + " has a zero byte in it; leave it out");
+    return text.c_str();
+}
+
+inline void wipe(std::string &text) noexcept
+{
+    volatile char *bytes = text.data();
+    for (std::size_t i = 0; i < text.size(); i++)
+        bytes[i] = 0;
+}
+
+inline Root root(const std::uint8_t (&bytes)[32]) noexcept
+{
+    Root root;
+    std::copy(std::begin(bytes), std::end(bytes), root.begin());
+    return root;
+}
+
+/** The callbacks of one call, and what one of them threw. */
+class Callbacks {
+public:
+    explicit Callbacks(const ProgressCallback *progress, const PasswordCallback *password = nullptr) noexcept
+        : progress_(progress), password_(password)
+    {
+    }
+
+    /** Sets the two fields of options that take a progress callback. */
+    template <class Options> void give_progress(Options &options) noexcept
+    {
+        if (*progress_) {
+            options.progress = on_progress;
+            options.progress_data = this;
+        }
+    }
+    template <class Options> void give_password(Options &options) noexcept
+    {
+        if (*password_) {
+            options.password = on_password;
+            options.password_data = this;
+        }
+    }
+
+    /** What a callback threw comes before what the library made of it. */
+    void rethrow() const
+    {
+        if (thrown_)
+            std::rethrow_exception(thrown_);
+    }
+    void check(hexz_status status) const
+    {
+        rethrow();
+        detail::check(status);
+    }
+
+private:
+    static std::int32_t on_progress(void *self, const hexz_progress *progress) noexcept
+    {
+        auto &callbacks = *static_cast<Callbacks *>(self);
+        try {
+            const Progress now{static_cast<Phase>(progress->phase), progress->done, progress->total,
+                               progress->stored};
+            return (*callbacks.progress_)(now) ? 0 : 1;
+        } catch (...) {
+            callbacks.thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+
+    static std::int32_t on_password(void *self, const hexz_password_request *asked, char *buf, std::size_t capacity,
+                                    std::size_t *len) noexcept
+    {
+        auto &callbacks = *static_cast<Callbacks *>(self);
+        try {
+            const PasswordRequest request{static_cast<PasswordPurpose>(asked->purpose), asked->attempt,
+                                          asked->path ? asked->path : ""};
+            std::optional<std::string> password = (*callbacks.password_)(request);
+            if (!password)
+                return 1;
+            // One that is too long is refused by its length.
+            std::copy_n(password->data(), std::min(password->size(), capacity), buf);
+            *len = password->size();
+            wipe(*password);
+            return 0;
+        } catch (...) {
+            callbacks.thrown_ = std::current_exception();
+            return -1;
+        }
+    }
+
+    const ProgressCallback *progress_;
+    const PasswordCallback *password_;
+    std::exception_ptr thrown_;
+};
+
+struct Free {
+    void operator()(hexz_cancel *cancel) const noexcept { hexz_cancel_free(cancel); }
+    void operator()(hexz_snapshot *snapshot) const noexcept { hexz_snapshot_close(snapshot); }
+};
+
+} // namespace detail
+
+// Cancelling ------------------------------------------------------------------------------------
+
+/**
+ * A switch that stops the calls whose options point to it, within about 100 ms. It stays triggered,
+ * and any number of calls may share it. With C++20's std::stop_token:
+ *
+ *     std::stop_callback stop(token, [&cancel] { cancel.trigger(); });
+ */
+class Cancel {
+public:
+    Cancel()
+    {
+        hexz_cancel *handle = nullptr;
+        detail::check(hexz_cancel_new(&handle));
+        handle_.reset(handle);
+    }
+    /** From any thread, any number of times, in a callback and in a signal handler too. */
+    void trigger() const noexcept { hexz_cancel_trigger(handle_.get()); }
+    /** For calls of hexz.h. Stays this object's. */
+    [[nodiscard]] const hexz_cancel *handle() const noexcept { return handle_.get(); }
+
+private:
+    std::unique_ptr<hexz_cancel, detail::Free> handle_;
+};
+
+// Reading ---------------------------------------------------------------------------------------
+
+/** The extents of a stream in order, for a range-based for. */
+class Extents {
+public:
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Extent;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Extent *;
+        using reference = const Extent &;
+
+        iterator() = default; ///< The end.
+        reference operator*() const noexcept { return extent_; }
+        pointer operator->() const noexcept { return &extent_; }
+        iterator &operator++()
+        {
+            look(extent_.offset + extent_.size);
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const iterator &a, const iterator &b) noexcept
+        {
+            return a.snapshot_ == b.snapshot_ && a.extent_.offset == b.extent_.offset;
+        }
+        friend bool operator!=(const iterator &a, const iterator &b) noexcept { return !(a == b); }
+
+    private:
+        friend class Extents;
+        iterator(const hexz_snapshot *snapshot, std::uint32_t stream, std::uint64_t offset, std::uint64_t end)
+            : snapshot_(snapshot), stream_(stream), end_(end)
+        {
+            look(offset);
+        }
+        void look(std::uint64_t offset);
+
+        const hexz_snapshot *snapshot_ = nullptr;
+        std::uint32_t stream_ = 0;
+        std::uint64_t end_ = 0;
+        Extent extent_;
+    };
+
+    Extents(const hexz_snapshot *snapshot, std::uint32_t stream, std::uint64_t offset, std::uint64_t end) noexcept
+        : snapshot_(snapshot), stream_(stream), offset_(offset), end_(end)
+    {
+    }
+    [[nodiscard]] iterator begin() const { return {snapshot_, stream_, offset_, end_}; }
+    [[nodiscard]] iterator end() const noexcept { return {}; }
+
+private:
+    const hexz_snapshot *snapshot_;
+    std::uint32_t stream_;
+    std::uint64_t offset_;
+    std::uint64_t end_;
+};
+
+/** A disk or memory inside a Snapshot, which it points into: cheap to copy, gone with the Snapshot. */
+class Stream {
+public:
+    [[nodiscard]] const StreamInfo &info() const noexcept { return info_; }
+    [[nodiscard]] const std::string &name() const noexcept { return info_.name; }
+    [[nodiscard]] std::uint64_t size() const noexcept { return info_.size; }
+    [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+
+    /** Fills all of buffer with what is at offset, or throws (Status::out_of_range beyond the end). */
+    void read(std::uint64_t offset, Buffer buffer) const
+    {
+        detail::check(hexz_snapshot_read(snapshot_, index_, offset, buffer.data(), buffer.size()));
+    }
+
+    /** The same into new memory. */
+    [[nodiscard]] std::vector<std::byte> read(std::uint64_t offset, std::size_t size) const
+    {
+        // Before memory is taken that no stream could fill.
+        if (offset > info_.size || size > info_.size - offset)
+            throw Error(Status::out_of_range, std::to_string(size) + " bytes at " + std::to_string(offset) +
+                                                  " are beyond the end of the stream '" + info_.name + "', at " +
+                                                  std::to_string(info_.size));
+        std::vector<std::byte> bytes(size);
+        read(offset, bytes);
+        return bytes;
+    }
+
+    /** What is at offset, and for how many bytes. What follows may be of the same kind. */
+    [[nodiscard]] Extent extent(std::uint64_t offset) const
+    {
+        hexz_extent extent = HEXZ_INIT(hexz_extent);
+        detail::check(hexz_snapshot_extent(snapshot_, index_, offset, &extent));
+        return {static_cast<ExtentKind>(extent.kind), extent.offset, extent.len};
+    }
+
+    /** All of them: for (const hexz::Extent &extent : stream.extents()). */
+    [[nodiscard]] Extents extents() const noexcept { return {snapshot_, index_, 0, info_.size}; }
+
+    /** Writes the stream out as a raw, sparse file, which appears complete or not at all. */
+    void extract(const std::string &output, const ExtractOptions &options = {}) const
+    {
+        detail::Callbacks callbacks(&options.progress);
+        hexz_extract_opts opts = HEXZ_INIT(hexz_extract_opts);
+        opts.stream = index_;
+        opts.output = detail::c_string(output, "the output's path");
+        opts.flags = (options.overwrite ? HEXZ_EXTRACT_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_EXTRACT_NO_SYNC) |
+                     (options.in_place ? HEXZ_EXTRACT_IN_PLACE : 0u);
+        opts.threads = options.threads;
+        opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+        callbacks.give_progress(opts);
+        callbacks.check(hexz_snapshot_extract(snapshot_, &opts));
+    }
+
+private:
+    friend class Snapshot;
+    Stream(const hexz_snapshot *snapshot, std::uint32_t index) : snapshot_(snapshot), index_(index)
+    {
+        hexz_stream_info info = HEXZ_INIT(hexz_stream_info);
+        detail::check(hexz_snapshot_stream(snapshot, index, &info));
+        info_ = {info.name,      static_cast<StreamKind>(info.kind), info.size, info.data_size,
+                 info.zero_size, info.stored_size};
+    }
+
+    const hexz_snapshot *snapshot_;
+    std::uint32_t index_;
+    StreamInfo info_;
+};
+
+/** A snapshot file open for reading. The file must stay as it is meanwhile; replacing it is fine. */
+class Snapshot {
+public:
+    [[nodiscard]] explicit Snapshot(const std::string &path, const OpenOptions &options = {})
+    {
+        const ProgressCallback none;
+        detail::Callbacks callbacks(&none, &options.password);
+        hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+        opts.path = detail::c_string(path, "the snapshot's path");
+        opts.flags = options.allow_plain ? HEXZ_OPEN_ALLOW_PLAIN : 0u;
+        opts.cache_size = options.cache_size;
+        opts.expect_root = options.expect_root ? options.expect_root->data() : nullptr;
+        opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+        callbacks.give_password(opts);
+        hexz_snapshot *handle = nullptr;
+        const hexz_status status = hexz_snapshot_open(&opts, &handle);
+        handle_.reset(handle);
+        callbacks.check(status);
+    }
+
+    [[nodiscard]] Info info() const
+    {
+        hexz_info info = HEXZ_INIT(hexz_info);
+        detail::check(hexz_snapshot_info(handle_.get(), &info));
+        Info result;
+        result.root = detail::root(info.root);
+        if (const Root parent = detail::root(info.parent_root); parent != Root{})
+            result.parent_root = parent;
+        result.format_version = info.format_version;
+        result.stream_count = info.stream_count;
+        result.encrypted = info.encrypted != 0;
+        result.cdc = info.cdc != 0;
+        result.compression = static_cast<Compression>(info.compression);
+        result.level = info.level;
+        result.block_size = info.block_size;
+        result.dictionary_size = info.dictionary_size;
+        result.file_size = info.file_size;
+        result.logical_size = info.logical_size;
+        result.blocks = info.blocks;
+        return result;
+    }
+
+    /** A stream by its name, such as "disk" or "memory", or by its index from 0. */
+    [[nodiscard]] Stream stream(std::string_view name) const &
+    {
+        std::uint32_t index = 0;
+        detail::check(find_index(name, index));
+        return {handle_.get(), index};
+    }
+    [[nodiscard]] Stream stream(std::uint32_t index) const & { return {handle_.get(), index}; }
+
+    /** The same, and nothing if there is no such stream. */
+    [[nodiscard]] std::optional<Stream> find(std::string_view name) const &
+    {
+        std::uint32_t index = 0;
+        const hexz_status status = find_index(name, index);
+        if (status == HEXZ_ERR_NO_STREAM)
+            return std::nullopt;
+        detail::check(status);
+        return Stream(handle_.get(), index);
+    }
+
+    [[nodiscard]] std::vector<Stream> streams() const &
+    {
+        std::vector<Stream> all;
+        for (std::uint32_t index = 0, count = info().stream_count; index < count; index++)
+            all.push_back(Stream(handle_.get(), index));
+        return all;
+    }
+
+    // Of a Snapshot that is gone at the end of the line.
+    Stream stream(std::string_view) const && = delete;
+    Stream stream(std::uint32_t) const && = delete;
+    std::optional<Stream> find(std::string_view) const && = delete;
+    std::vector<Stream> streams() const && = delete;
+
+    /** Checks every block and every page of the index. Damage does not stop it; then it throws Damaged. */
+    VerifyReport verify(const VerifyOptions &options = {}) const
+    {
+        hexz_verify_report found = HEXZ_INIT(hexz_verify_report);
+        found.bad_stream = UINT32_MAX;
+        found.bad_offset = UINT64_MAX;
+        detail::Callbacks callbacks(&options.progress);
+        hexz_verify_opts opts = HEXZ_INIT(hexz_verify_opts);
+        opts.threads = options.threads;
+        opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+        opts.report = &found;
+        callbacks.give_progress(opts);
+        const hexz_status status = hexz_snapshot_verify(handle_.get(), &opts);
+        VerifyReport report;
+        report.blocks_checked = found.blocks_checked;
+        report.blocks_bad = found.blocks_bad;
+        if (found.bad_stream != UINT32_MAX)
+            report.bad_stream = found.bad_stream;
+        if (found.bad_offset != UINT64_MAX)
+            report.bad_offset = found.bad_offset;
+        callbacks.rethrow();
+        if (status == HEXZ_ERR_CORRUPT)
+            throw Damaged(detail::last_error(status), report);
+        detail::check(status);
+        return report;
+    }
+
+    /** For calls of hexz.h; nullptr when moved from. Stays this object's. */
+    [[nodiscard]] hexz_snapshot *handle() const noexcept { return handle_.get(); }
+
+private:
+    hexz_status find_index(std::string_view name, std::uint32_t &index) const
+    {
+        const std::string text(name);
+        return hexz_snapshot_find(handle_.get(), detail::c_string(text, "the stream's name"), &index);
+    }
+
+    std::unique_ptr<hexz_snapshot, detail::Free> handle_;
+};
+
+inline void Extents::iterator::look(std::uint64_t offset)
+{
+    if (offset >= end_) {
+        *this = iterator();
+        return;
+    }
+    hexz_extent found = HEXZ_INIT(hexz_extent);
+    detail::check(hexz_snapshot_extent(snapshot_, stream_, offset, &found));
+    extent_ = {static_cast<ExtentKind>(found.kind), found.offset, found.len};
+}
+
+// Building and passwords ------------------------------------------------------------------------
+
+/**
+ * Builds a snapshot file. Returns when it is complete, with its name and, unless sync is off, on stable
+ * storage; threads it started are gone then. After an error there is no new file and an old one
+ * is as it was, but for the exception that hexz_build() tells of. A callback that throws in the
+ * very last moment, when the file gets its name, does not undo it.
+ */
+inline BuildReport build(const BuildOptions &options)
+{
+    hexz_profile custom = HEXZ_INIT(hexz_profile);
+    hexz_build_report report = HEXZ_INIT(hexz_build_report);
+    detail::Callbacks callbacks(&options.progress, &options.password);
+
+    hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
+    opts.source = detail::c_string(options.source, "the source's path");
+    opts.memory = options.memory ? detail::c_string(*options.memory, "the memory dump's path") : nullptr;
+    opts.output = detail::c_string(options.output, "the output's path");
+    if (const Profile *profile = std::get_if<Profile>(&options.profile)) {
+        custom.compression = static_cast<std::uint32_t>(profile->compression);
+        custom.level = profile->level;
+        custom.block_size = profile->block_size;
+        custom.dictionary = profile->dictionary ? 1 : 0;
+        custom.cdc_min = profile->cdc_min;
+        custom.cdc_avg = profile->cdc_avg;
+        custom.cdc_max = profile->cdc_max;
+        opts.custom = &custom;
+    } else {
+        opts.profile = detail::c_string(std::get<std::string>(options.profile), "the profile's name");
+    }
+    opts.flags = (options.encrypt ? HEXZ_BUILD_ENCRYPT : 0u) | (options.cdc ? HEXZ_BUILD_CDC : 0u) |
+                 (options.overwrite ? HEXZ_BUILD_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_BUILD_NO_SYNC) |
+                 (options.allow_backing ? HEXZ_BUILD_ALLOW_BACKING : 0u) |
+                 (options.force_share ? HEXZ_BUILD_FORCE_SHARE : 0u);
+    opts.source_format = static_cast<std::uint32_t>(options.source_format);
+    opts.threads = options.threads;
+    opts.memory_limit = options.memory_limit;
+    opts.kdf_memory_kib = options.kdf.memory_kib;
+    opts.kdf_passes = options.kdf.passes;
+    opts.kdf_lanes = options.kdf.lanes;
+    opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+    opts.report = &report;
+    callbacks.give_progress(opts);
+    callbacks.give_password(opts);
+    callbacks.check(hexz_build(&opts));
+
+    const auto nanoseconds = [](std::uint64_t count) {
+        return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(count));
+    };
+    BuildReport result;
+    result.bytes_read = report.bytes_read;
+    result.bytes_zero = report.bytes_zero;
+    result.bytes_duplicate = report.bytes_duplicate;
+    result.bytes_inherited = report.bytes_inherited;
+    result.bytes_unique = report.bytes_unique;
+    result.bytes_stored = report.bytes_stored;
+    result.bytes_dead = report.bytes_dead;
+    result.blocks = report.blocks;
+    result.file_size = report.file_size;
+    result.root = detail::root(report.root);
+    result.read = nanoseconds(report.read_ns);
+    result.hash = nanoseconds(report.hash_ns);
+    result.compress = nanoseconds(report.compress_ns);
+    result.seal = nanoseconds(report.seal_ns);
+    result.write = nanoseconds(report.write_ns);
+    result.sync = nanoseconds(report.sync_ns);
+    result.total = nanoseconds(report.total_ns);
+    return result;
+}
+
+/**
+ * Adds, replaces or removes a password of an encrypted snapshot file, in place. password is asked with
+ * PasswordPurpose::open for one that opens the file, then with ::create for the new one (not to
+ * remove). It does not take the file's key from somebody who had it: against those, build anew.
+ */
+inline void rekey(const std::string &path, Rekey operation, const PasswordCallback &password,
+                  const KdfCost &kdf = {})
+{
+    const ProgressCallback none;
+    detail::Callbacks callbacks(&none, &password);
+    hexz_rekey_opts opts = HEXZ_INIT(hexz_rekey_opts);
+    opts.path = detail::c_string(path, "the snapshot's path");
+    opts.operation = static_cast<std::uint32_t>(operation);
+    opts.kdf_memory_kib = kdf.memory_kib;
+    opts.kdf_passes = kdf.passes;
+    opts.kdf_lanes = kdf.lanes;
+    callbacks.give_password(opts);
+    callbacks.check(hexz_snapshot_rekey(&opts));
+}
+
+// Profiles, roots, version ----------------------------------------------------------------------
+
+/** The pack parameters of a profile. Throws Status::unknown_profile; the text lists the names. */
+[[nodiscard]] inline Profile profile(std::string_view name)
+{
+    const std::string text(name);
+    hexz_profile found = HEXZ_INIT(hexz_profile);
+    detail::check(hexz_profile_resolve(detail::c_string(text, "the profile's name"), &found));
+    return {static_cast<Compression>(found.compression),
+            found.level,
+            found.block_size,
+            found.dictionary != 0,
+            found.cdc_min,
+            found.cdc_avg,
+            found.cdc_max};
+}
+
+[[nodiscard]] inline std::vector<std::string> profile_names()
+{
+    std::vector<std::string> names;
+    while (const char *name = hexz_profile_name(names.size()))
+        names.emplace_back(name);
+    return names;
+}
+
+/** 64 hexadecimal digits, to be kept or printed. */
+[[nodiscard]] inline std::string to_hex(const Root &root)
+{
+    std::string text;
+    for (const unsigned byte : root) {
+        text += "0123456789abcdef"[byte >> 4];
+        text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+}
+
+/** The other way. Anything but 64 digits throws Status::invalid_argument. */
+[[nodiscard]] inline Root root_from_hex(std::string_view text)
+{
+    const auto digit = [](char c) -> unsigned {
+        constexpr std::string_view lower = "0123456789abcdef", upper = "0123456789ABCDEF";
+        const std::size_t value = std::min(lower.find(c), upper.find(c));
+        if (value == std::string_view::npos)
+            throw Error(Status::invalid_argument, "a root is 64 hexadecimal digits; there is another character");
+        return static_cast<unsigned>(value);
+    };
+    Root root;
+    if (text.size() != 2 * root.size())
+        throw Error(Status::invalid_argument,
+                    "a root is 64 hexadecimal digits; there are " + std::to_string(text.size()) + " characters");
+    for (std::size_t i = 0; i < root.size(); i++)
+        root[i] = static_cast<std::uint8_t>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+    return root;
+}
+
+/** The version of the library that is loaded, such as "0.1.0". */
+[[nodiscard]] inline std::string_view version() noexcept { return hexz_version_string(); }
+
+} // namespace of the release
+} // namespace hexz
+
+#undef HEXZ_HPP_EXCEPTION_
+#undef HEXZ_HPP_JOIN_
+#undef HEXZ_HPP_RELEASE_
+
+#endif /* HEXZ_HPP */
