@@ -155,8 +155,6 @@ pub fn unlock_asking(
     control: &Control<'_>,
 ) -> Result<Unlocked> {
     let operand = locked.path.display().to_string();
-    // A file that cannot be opened is no reason to bother anybody.
-    locked.copies.newest(locked.header, &operand)?;
     for attempt in 0..ATTEMPTS {
         let request = Request {
             purpose: Purpose::Open,

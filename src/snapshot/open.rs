@@ -84,6 +84,10 @@ impl Snapshot {
                 ),
             ));
         }
+        // Damage comes before the question for a password that could not help.
+        if let Some(slots) = &ends.slots {
+            slots.newest(&header, storage.operand())?;
+        }
         let keys = match (&ends.slots, password) {
             (None, Some(_)) if !options.allow_plain => {
                 return Err(Error::NotEncrypted {

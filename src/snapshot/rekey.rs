@@ -57,6 +57,7 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         });
     };
     let all = operation != Operation::Add;
+    copies.newest(&ends.header, &operand)?;
     let locked = Locked {
         header: &ends.header,
         header_bytes: &ends.header_bytes,

@@ -1,34 +1,22 @@
 """Behind run.sh: builds, decodes, compares, damages. HEXZ names the tool; the argument is a folder to work in."""
 
 import collections
-import os
 import pathlib
 import random
 import subprocess
 import sys
-import traceback
 
+import check_encrypted
 import damage
+import golden
 import inputs
 from forge import forge
-from hexz_decode import ZEROS, load
-from snapshot import (
-    BLOCKS,
-    DATA,
-    EXTENTS,
-    LZ4,
-    PAGE,
-    STORED,
-    UNITS,
-    ZSTD,
-    ZSTD_DICTIONARY,
-    Damaged,
-    Snapshot,
-    Unsupported,
-)
+from layout import BLOCKS, EXTENTS, LZ4, PAGE, STORED, UNITS, ZSTD, ZSTD_DICTIONARY, Damaged, Unsupported
+from snapshot import Snapshot
+from tally import Tally, Wrong
+from tool import build, check_nothing_unused, compare
 from verify import verify
 
-HEXZ = os.environ["HEXZ"]
 DECODER = pathlib.Path(__file__).with_name("hexz_decode.py")
 PROFILES = ("generic", "eda", "embedded", "ml")
 MODES = ((), ("--cdc",))
@@ -38,81 +26,6 @@ OTHER_OPTIONS = (
     ("--compression", "zstd", "--level", "19", "--block-size", "1048576"),
     ("--compression", "zstd", "--level", "1", "--block-size", "16777216"),
 )
-
-
-class Wrong(Exception):
-    """What was built, read or refused is not what it has to be."""
-
-
-class Tally:
-    passed = failed = 0
-
-    def check(self, name, run, *arguments):
-        """Runs one test; returns what it returns, or None when it failed."""
-        try:
-            result = run(*arguments)
-        except (Wrong, Damaged, Unsupported) as error:
-            self.fail(name, f"{error}")
-        except Exception:
-            self.fail(name, traceback.format_exc())
-        else:
-            self.passed += 1
-            return result
-
-    def fail(self, name, why):
-        self.failed += 1
-        print(f"FAILED: {name}\n    {why}", flush=True)
-
-
-def build(disk, memory, output, options):
-    with_memory = ["--memory", memory] if memory else []
-    command = [HEXZ, "build", disk, output, *with_memory, *options, "--overwrite", "--no-sync", "--quiet"]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if done.returncode != 0:
-        raise Wrong(f"the tool ended with status {done.returncode}: {done.stdout}")
-    return load(output)
-
-
-def compare(snapshot, name, source):
-    """The stream holds what the file holds."""
-    stream = snapshot.streams[snapshot.stream_number(name)]
-    if stream.size != source.stat().st_size:
-        raise Wrong(f"stream {name} has {stream.size} bytes, its source {source.stat().st_size}")
-    at = 0
-    with open(source, "rb") as file:
-        for piece in snapshot.read(snapshot.stream_number(name)):
-            length = piece if isinstance(piece, int) else len(piece)
-            for done in range(0, length, len(ZEROS)):
-                upto = min(done + len(ZEROS), length)
-                expected = ZEROS[: upto - done] if isinstance(piece, int) else piece[done:upto]
-                if file.read(upto - done) != expected:
-                    raise Wrong(f"stream {name} differs from its source within the MiB at {at + done}")
-            at += length
-    if at != stream.size:
-        raise Wrong(f"stream {name} ends at {at} of {stream.size} bytes")
-
-
-def check_nothing_unused(snapshot):
-    """What the writer stores, some stream needs, and extents of data consist of whole units."""
-    used, borders = [], {0}
-    for _, extent in snapshot.extents():
-        if extent.kind == DATA:
-            used.append((extent.data, extent.data + extent.length))
-    for unit in snapshot.units():
-        borders.add(unit.start + unit.length)
-    at = 0
-    for start, end in sorted(set(used)):
-        if not snapshot.chunked:
-            end += -end % PAGE
-        if start > at:
-            raise Wrong(f"no extent points to bytes {at} to {start - 1} of data space")
-        if start not in borders or end not in borders:
-            raise Wrong(f"an extent of bytes {start} to {end - 1} of data space, which are not whole units")
-        at = max(at, end)
-    if at != snapshot.data_space:
-        raise Wrong(f"no extent points to the end of data space, from {at} on")
 
 
 class Seen(collections.Counter):
@@ -240,9 +153,9 @@ def main():
     tally.check("the decoder as a command: builds", build, *files["mixed"], output, ())
     tally.check("the decoder as a command", check_tool, output, files["mixed"][0], folder / "scratch")
     check_damage(tally, folder, files)
-
-    print(f"decoder: {tally.passed} passed, {tally.failed} failed")
-    sys.exit(1 if tally.failed else 0)
+    golden.check(tally, folder)
+    check_encrypted.check(tally, folder, files)
+    sys.exit(tally.end("decoder"))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,10 @@ import struct
 
 import lz4.block
 import zstandard
-from blake3 import blake3
 
 from forge import ANCESTORS, BLOCK_BYTES, BLOCK_COUNT, DATA_SPACE, DICTIONARY, STREAM, TREE_AT, UNIT_COUNT
 from forge import add, add_to_entry, append, both, put, put_entry, replace
-from snapshot import BLOCKS, FOOTER, HEADER, PAGE, STORED, TREE_NAMES, TREES, UNITS, ZSTD_DICTIONARY
+from layout import BLOCKS, FOOTER, HEADER, PAGE, STORED, TREE_NAMES, TREES, UNITS, ZSTD_DICTIONARY
 
 
 def swap_entries(content):
@@ -39,12 +38,14 @@ def feature(kind, bit, name):
 def header_and_footer():
     return [
         ({"header": put("<I", 8, 2)}, "version 2"),
-        ({"header": put("<Q", 16, 1)}, "incompat bits 0 (unnamed)"),
+        ({"header": put("<Q", 16, 4)}, "incompat bits 2 (unnamed)"),
+        ({"header": put("<Q", 16, 2)}, "incompat bits 1 (unnamed)"),
+        ({"header": put("<Q", 16, 1)}, "a sealed root page of"),
         ({"header": both(put("<Q", 16, 1 << 40), feature(1, 40, b"later"))}, "incompat bits 40 (later)"),
         ({"header": put("<I", 12, 8192)}, "its length"),
-        ({"header": put("<B", 47, 1)}, "file id"),
-        ({"header": put("<B", 48, 1)}, "bytes 48 to 127"),
-        ({"header": put("<B", 127, 1)}, "bytes 48 to 127"),
+        ({"header": put("<B", 47, 1)}, "bytes 32 to 127"),
+        ({"header": put("<B", 48, 1)}, "bytes 32 to 127"),
+        ({"header": put("<B", 127, 1)}, "bytes 32 to 127"),
         ({"header": put("<B", 3968, 1)}, "bytes 3968 to 4091"),
         ({"header": put("<B", 4091, 1)}, "bytes 3968 to 4091"),
         ({"header": feature(1, 1, b"thin")}, "which is not set"),
@@ -61,7 +62,7 @@ def header_and_footer():
         ({"footer": put("<I", 12, 32769)}, "a root page of 32769"),
         ({"footer": add("<Q", 16, 1)}, "but there are"),
         ({"footer": add("<Q", 24, -1)}, "does not end where the footer begins"),
-        ({"footer": put("<Q", 24, 4095)}, "begins in the header"),
+        ({"footer": put("<Q", 24, 4095)}, "begins before the body"),
         ({"footer": put("<Q", 24, (1 << 64) - 1)}, "does not end where the footer begins"),
         ({"footer": put("<B", 32, 0)}, "the root hash"),
         ({"footer": put("<B", 64, 1)}, "bytes 64 to 4091"),
@@ -73,7 +74,7 @@ def root_page():
     edits = [
         (put("<B", 0, 1), "begins with 1"),
         (put("<B", 1, 3), "compression 3"),
-        (add("<H", 2, 1), "cut off"),
+        (add("<H", 2, 1), "stream 2:"),
         (add("<H", 2, -1), "follow the last stream"),
         (put("<H", 2, 257), "257 streams"),
         (put("<I", 8, 2048), "block size of 2048"),
@@ -92,7 +93,7 @@ def root_page():
         (add("<Q", BLOCK_BYTES, 1), "the root page says"),
         (put("<I", DICTIONARY + 12, 1), "dictionary: the stored length is 0"),
         (put("<QII", DICTIONARY, 4096, 114689, 114689), "dictionary: 114689 bytes, of at most 114688"),
-        (put("<QII", DICTIONARY, 4096, 1, 1), "dictionary: the BLAKE3"),
+        (put("<QII", DICTIONARY, 12288, 1, 1), "dictionary: the BLAKE3"),
         (put("<B", ANCESTORS, 1), "table of ancestors"),
         (append(b"\0"), "follow the last stream"),
         (put("<B", STREAM, 0), "kind 0"),
@@ -232,7 +233,7 @@ def contents(snapshot):
         unit_leaf, unit = divmod(number, next(page.count for page in snapshot.pages(UNITS) if page.level == 0))
         edits = {
             f"block {number}": replace(content),
-            f"units 0 {unit_leaf}": put_entry("units", unit, 0, "16s", blake3(content).digest(16)),
+            f"units 0 {unit_leaf}": put_entry("units", unit, 0, "16s", snapshot.keys.unit_hash(content)),
         }
         if table[number].codec != STORED:
             edits[f"blocks 0 {leaf}"] = put_entry("blocks", entry, 2, "<B", STORED)

@@ -1,36 +1,59 @@
 #!/usr/bin/env python3
-"""Reads plain hexz snapshots without the library.
+"""Reads hexz snapshots without the library.
 
     hexz_decode.py info FILE                     what the file says of itself
     hexz_decode.py cat FILE STREAM [-o OUTPUT]   the bytes of a stream
     hexz_decode.py verify FILE                   everything that docs/FORMAT.md demands
 
-Status 0: done; 1: the file is damaged, or not one that this reader knows; 2: usage.
+For an encrypted snapshot, --password-file FILE names a file whose bytes, all of them, are the password.
+
+Status 0: done; 1: the file is damaged, not one that this reader knows, or the password
+is not its; 2: usage.
 """
 
 import argparse
 import mmap
 import os
+import pathlib
 import sys
 
-from snapshot import COMPRESSIONS, STREAM_KINDS, TREE_NAMES, Damaged, Snapshot, Unsupported
+from layout import COMPRESSIONS, FAULTS, STREAM_KINDS, TREE_NAMES
+from snapshot import Snapshot
 from verify import verify
 
 ZEROS = bytes(1 << 20)
 
 
-def load(path):
+def load(path, password=None):
     """The snapshot in a file, which stays mapped and is not read as a whole."""
     with open(path, "rb") as file:
         # Nothing cannot be mapped.
         empty = os.fstat(file.fileno()).st_size == 0
-        return Snapshot(b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        content = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return Snapshot(content, password)
+
+
+def load_given(options):
+    """The snapshot that the command line names."""
+    password = pathlib.Path(options.password_file).read_bytes() if options.password_file else None
+    return load(options.file, password)
+
+
+def encryption(snapshot):
+    if not snapshot.encrypted:
+        return "none"
+    costs = (
+        f"Argon2id of {slot.cost.memory} KiB, {slot.cost.passes} passes, {slot.cost.lanes} lanes"
+        for slot in snapshot.slots.slots
+    )
+    return f"generation {snapshot.slots.generation}; " + "; ".join(costs)
 
 
 def info(options):
-    snapshot = load(options.file)
+    snapshot = load_given(options)
     rows = [
         ("root hash", snapshot.root_hash.hex()),
+        ("encryption", encryption(snapshot)),
         ("compression", f"{COMPRESSIONS[snapshot.compression]}, level {snapshot.level}"),
         ("block size", snapshot.block_size),
         ("chunks", "least {}, average {}, most {}".format(*snapshot.chunk_sizes) if snapshot.chunked else "none"),
@@ -48,7 +71,7 @@ def info(options):
 
 
 def cat(options):
-    snapshot = load(options.file)
+    snapshot = load_given(options)
     number = snapshot.stream_number(options.stream)
     if options.output is None:
         for piece in snapshot.read(number):
@@ -68,12 +91,12 @@ def cat(options):
 
 
 def check(options):
-    counts = verify(load(options.file))
+    counts = verify(load_given(options))
     print("sound: " + ", ".join(f"{count} {name}" for name, count in counts._asdict().items()))
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Reads plain hexz snapshots without the library.")
+    parser = argparse.ArgumentParser(description="Reads hexz snapshots without the library.")
     commands = parser.add_subparsers(required=True, metavar="info|cat|verify")
     for name, run, explained in (
         ("info", info, "what the file says of itself"),
@@ -83,13 +106,14 @@ def main():
         command = commands.add_parser(name, help=explained)
         command.set_defaults(run=run)
         command.add_argument("file", metavar="FILE")
+        command.add_argument("--password-file", metavar="FILE", help="for an encrypted snapshot")
         if run is cat:
             command.add_argument("stream", metavar="STREAM")
             command.add_argument("-o", dest="output", metavar="OUTPUT", help="instead of standard output")
     options = parser.parse_args()
     try:
         options.run(options)
-    except (Damaged, Unsupported) as error:
+    except FAULTS as error:
         sys.exit(f"{options.file}: {error}")
     except KeyError as error:
         sys.exit(f"{options.file}: {error.args[0]}")

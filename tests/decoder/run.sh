@@ -15,7 +15,7 @@ HEXZ=$(realpath -e "${HEXZ:-$root/target/hexz}")
 export HEXZ
 export PYTHONDONTWRITEBYTECODE=1
 
-"$python" -c 'import blake3, google_crc32c, lz4.block, zstandard' || {
+"$python" -c 'import blake3, cryptography, google_crc32c, lz4.block, zstandard' || {
     echo "decoder: $python lacks what $here/requirements.txt names: pip install -r" >&2
     exit 1
 }

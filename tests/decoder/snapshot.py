@@ -1,4 +1,4 @@
-"""Reads plain hexz snapshots; written from docs/FORMAT.md alone, as is all of this folder.
+"""Reads hexz snapshots; written from docs/FORMAT.md alone, as is all of this folder.
 
 It is here to show that the page is exact, and to find what the library and its tests
 have wrong in the same way. It favours plain checks over speed.
@@ -7,167 +7,89 @@ have wrong in the same way. It favours plain checks over speed.
 import bisect
 import functools
 import struct
-from typing import NamedTuple
 
 import google_crc32c
-import lz4.block
 import zstandard
 from blake3 import blake3
 
-HEADER = FOOTER = PAGE = 4096
-HEADER_MAGIC = bytes.fromhex("8948585A0D0A1A0A")
-FOOTER_MAGIC = bytes.fromhex("894858450D0A1A0A")
-VERSION = 1
-ROOT_CONTEXT = "hexz 2026-11-22 snapshot root v1"
-
-MAX_INDEX_PAGE = 16384
-MAX_ROOT_PAGE = 32768
-MAX_BLOCK = 1 << 24
-MAX_DICTIONARY = 114688
-MAX_STREAMS = 256
-MAX_HEIGHT = 8
-MAX_DATA_SPACE = 1 << 47
-MAX_STREAM = (1 << 63) - 4096
-
-TREES = EXTENTS, BLOCKS, UNITS = 1, 2, 3
-TREE_NAMES = {EXTENTS: "extents", BLOCKS: "blocks", UNITS: "units"}
-STREAM_KINDS = {1: "disk", 2: "memory", 3: "blob"}
-COMPRESSIONS = {0: "none", 1: "lz4", 2: "zstd"}
-STORED, LZ4, ZSTD, ZSTD_DICTIONARY = 0, 1, 2, 3
-DATA, ZERO = 1, 2
-NOTHING = bytes(56)
-
-
-class Damaged(Exception):
-    """The file breaks a rule of the format."""
-
-
-class Unsupported(Exception):
-    """The file may be sound, but is of a version or has a feature unknown here."""
-
-
-class Pointer(NamedTuple):
-    offset: int
-    stored: int
-    decoded: int
-    codec: int
-    hash: bytes
-
-
-class Tree(NamedTuple):
-    height: int
-    top: Pointer | None
-
-
-class Stream(NamedTuple):
-    kind: int
-    name: str
-    size: int
-    data: int
-    zeros: int
-    stored: int
-
-
-class Page(NamedTuple):
-    """An index page, its head read and checked."""
-
-    tree: int
-    level: int
-    count: int
-    key: tuple[int, int]
-    first_block: int
-    content: bytes
-    pointer: Pointer
-
-
-class Extent(NamedTuple):
-    start: int
-    length: int
-    data: int
-    kind: int
-
-
-class Block(NamedTuple):
-    start: int
-    length: int
-    offset: int
-    stored: int
-    codec: int
-    crc: int
-    hash: bytes
-
-
-class Unit(NamedTuple):
-    start: int
-    length: int
-    hash: bytes
-
-
-def must(holds, what):
-    if not holds:
-        raise Damaged(what)
-
-
-def must_be_zero(content, start, end, what):
-    must(not any(content[start:end]), f"{what}: bytes {start} to {end - 1} are not all zero")
-
-
-def must_match_crc(sealed, what):
-    (crc,) = struct.unpack_from("<I", sealed, 4092)
-    must(google_crc32c.value(sealed[:4092]) == crc, f"{what}: the CRC-32C does not match")
-
-
-def zstd_frame(stored, length, dictionary, what):
-    """The content of the one frame that `stored` must be, exactly `length` bytes of it."""
-    must(stored[:4] == zstandard.FRAME_HEADER, f"{what}: no Zstandard frame")
-    try:
-        # The library allocates what a frame declares, so this comes first.
-        declared = zstandard.get_frame_parameters(stored).content_size
-        must(
-            declared in (length, zstandard.CONTENTSIZE_UNKNOWN),
-            f"{what}: the frame declares {declared} bytes, not {length}",
-        )
-        decoder = zstandard.ZstdDecompressor(dict_data=dictionary)
-        content = decoder.decompress(stored, max_output_size=length, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise Damaged(f"{what}: {error}") from error
-    must(len(content) == length, f"{what}: decodes to {len(content)} bytes, not {length}")
-    return content
-
-
-def lz4_block(stored, length, what):
-    try:
-        content = lz4.block.decompress(stored, uncompressed_size=length)
-    except lz4.block.LZ4BlockError as error:
-        raise Damaged(f"{what}: {error}") from error
-    must(len(content) == length, f"{what}: decodes to {len(content)} bytes, not {length}")
-    return content
-
-
-def must_be_lengths(stored, decoded, codec, what):
-    """The rule for a stored and a decoded length that pointers and blocks share."""
-    must(stored >= 1, f"{what}: the stored length is 0")
-    if codec == STORED:
-        must(stored == decoded, f"{what}: stored as it is, with lengths {stored} and {decoded}")
-    else:
-        must(stored < decoded, f"{what}: compressed from {decoded} to {stored} bytes")
+import slots
+from codec import lz4_block, zstd_frame
+from encrypted import COMMITMENT_AT, IN_FOOTER, IN_HEADER, IN_SLOTS, TAG, Clear
+from layout import (
+    BLOCK_PIECE,
+    BLOCKS,
+    COMPRESSIONS,
+    DATA,
+    DICTIONARY_PIECE,
+    ENCRYPTED,
+    EXTENTS,
+    FOOTER,
+    FOOTER_MAGIC,
+    HEADER,
+    HEADER_MAGIC,
+    INDEX_PIECE,
+    LZ4,
+    MAX_BLOCK,
+    MAX_DATA_SPACE,
+    MAX_DICTIONARY,
+    MAX_HEIGHT,
+    MAX_INDEX_PAGE,
+    MAX_ROOT_PAGE,
+    MAX_STREAM,
+    MAX_STREAMS,
+    NOTHING,
+    PAGE,
+    ROOT_CONTEXT,
+    ROOT_PIECE,
+    STORED,
+    STREAM_KINDS,
+    TREE_NAMES,
+    TREES,
+    UNITS,
+    VERSION,
+    ZERO,
+    ZSTD,
+    ZSTD_DICTIONARY,
+    Block,
+    Damaged,
+    Extent,
+    NotEncrypted,
+    Page,
+    PasswordRequired,
+    Pointer,
+    Stream,
+    Tree,
+    Unit,
+    Unsupported,
+    must,
+    must_be_lengths,
+    must_be_zero,
+    must_match_crc,
+)
 
 
 class Snapshot:
     """A snapshot, from a bytes-like object that holds the whole file.
 
-    Opening checks header, footer, root hash and root page. Whatever else is read is
-    checked as it is read; `verify` reads all of it and checks what only shows then.
+    Opening checks header, footer, root hash, key slots and root page. Whatever else is read
+    is checked as it is read; `verify` reads all of it and checks what only shows then.
     """
 
-    def __init__(self, content):
+    def __init__(self, content, password=None, expect_root=None):
         self.content = content
+        self.body, self.keys, self.slots = HEADER, Clear(), None
         self._read_header()
         root_page = self._read_footer()
+        must(expect_root in (None, self.root_hash), "footer: the root hash is not the expected one")
+        if self.encrypted:
+            root_page = self._unlock(root_page, password)
+        elif password is not None:
+            raise NotEncrypted("a password was given for a file that is not encrypted")
+        self.root_page = root_page
         self._read_root_page(root_page)
         self._dictionary = None
         self._numbered_block = functools.lru_cache(maxsize=16)(
-            lambda number: self.block_content(self._block_table[number])
+            lambda number: self.block_content(self.block_table[number])
         )
 
     # --- header, footer, root page ----------------------------------------------------
@@ -180,16 +102,20 @@ class Snapshot:
         if version != VERSION:
             raise Unsupported(f"header: version {version}; this reader knows version {VERSION}")
         entries = [header[at : at + 64] for at in range(128, 3968, 64)]
-        if self.incompat:
+        if self.incompat & ~ENCRYPTED:
             # The checksum comes later, so these names may be anything.
             names = {e[1]: e[2:].rstrip(b"\0").decode("ascii", "backslashreplace") for e in entries if e[0] == 1}
-            lacking = [f"{bit} ({names.get(bit, 'unnamed')})" for bit in range(64) if self.incompat >> bit & 1]
+            lacking = [f"{bit} ({names.get(bit, 'unnamed')})" for bit in range(1, 64) if self.incompat >> bit & 1]
             raise Unsupported(f"header: this reader lacks the features of incompat bits {', '.join(lacking)}")
         must_match_crc(header, "header")
         must(length == HEADER, f"header: its length is given as {length}")
-        self.file_id = header[32:48]
-        must(not any(self.file_id), "header: a plain file has a file id")
-        must_be_zero(header, 48, 128, "header")
+        self.header, self.file_id = header, header[32:48]
+        self.encrypted = bool(self.incompat & ENCRYPTED)
+        if self.encrypted:
+            self.body = slots.BODY
+            must_be_zero(header, 112, 128, "header")
+        else:
+            must_be_zero(header, 32, 128, "header, of a plain file")
         must_be_zero(header, 3968, 4092, "header")
         for number, entry in enumerate(entries):
             self._check_feature_name(entry, f"header: name {number}")
@@ -214,22 +140,49 @@ class Snapshot:
         if version != VERSION:
             raise Unsupported(f"footer: version {version}; this reader knows version {VERSION}")
         must_match_crc(footer, "footer")
-        must_be_zero(footer, 64, 4092, "footer")
+        if self.encrypted:
+            must_be_zero(footer, 128, 4092, "footer")
+        else:
+            must_be_zero(footer, 64, 4092, "footer, of a plain file")
         must(
             file_length == len(self.content),
             f"footer: a file of {file_length} bytes, but there are {len(self.content)}",
         )
-        must(360 <= length <= MAX_ROOT_PAGE, f"footer: a root page of {length} bytes")
-        must(self.root_offset >= HEADER, "footer: the root page begins in the header")
+        if self.encrypted:
+            before = length - TAG
+            must(
+                before % PAGE == 0 and PAGE <= before <= MAX_ROOT_PAGE, f"footer: a sealed root page of {length} bytes"
+            )
+        else:
+            must(360 <= length <= MAX_ROOT_PAGE, f"footer: a root page of {length} bytes")
+        must(self.root_offset >= self.body, "footer: the root page begins before the body")
         must(self.root_offset + length == start, "footer: the root page does not end where the footer begins")
         root_page = self.content[self.root_offset : start]
-        hashed = struct.pack("<IQQ", VERSION, self.incompat, self.compat) + self.file_id + root_page
-        self.root_hash = footer[32:64]
+        hashed = struct.pack("<IQQ", VERSION, self.incompat, self.compat) + self.file_id
+        if self.encrypted:
+            hashed += self.header[COMMITMENT_AT : COMMITMENT_AT + 32]
+        self.footer, self.root_hash = footer, footer[32:64]
         must(
-            blake3(hashed, derive_key_context=ROOT_CONTEXT).digest() == self.root_hash,
+            blake3(hashed + root_page, derive_key_context=ROOT_CONTEXT).digest() == self.root_hash,
             "footer: the root hash does not match",
         )
         return root_page
+
+    def _unlock(self, root_page, password):
+        """Takes the file key from its slot, checks what is in the clear, and opens the root page."""
+        self.slots = slots.counting_copy(self.content, self.file_id)
+        if password is None:
+            raise PasswordRequired("the file is encrypted; a password is needed")
+        self.keys = slots.unlock(self.slots, self.file_id, password)
+        must(
+            self.keys.commitment == self.header[COMMITMENT_AT : COMMITMENT_AT + 32],
+            "header: the commitment is not to the file key",
+        )
+        self.keys.must_match_mac(IN_HEADER, self.header, "header")
+        self.keys.must_match_mac(IN_SLOTS, self.slots.page, "key slots")
+        self.keys.must_match_mac(IN_FOOTER, self.footer, "footer")
+        length = len(root_page) - TAG
+        return self.keys.open(ROOT_PIECE, STORED, self.root_offset, root_page, length, self.footer[64:96], "root page")
 
     def _read_root_page(self, page):
         what = "root page"
@@ -252,7 +205,11 @@ class Snapshot:
         self.streams, at = [], 360
         for number in range(stream_count):
             at = self._read_stream(page, at, f"{what}, stream {number}")
-        must(at == len(page), f"{what}: {len(page) - at} bytes follow the last stream")
+        if self.encrypted:
+            must(len(page) == at + -at % PAGE, f"{what}: {len(page)} bytes for {at}, with zeros to the next 4096")
+            must_be_zero(page, at, len(page), f"{what}, behind the last stream")
+        else:
+            must(at == len(page), f"{what}: {len(page) - at} bytes follow the last stream")
         names = [stream.name for stream in self.streams]
         must(len(set(names)) == len(names), f"{what}: two streams have one name")
         for tree, present in (
@@ -307,13 +264,21 @@ class Snapshot:
 
     def _must_be_in_body(self, offset, length, what):
         must(
-            HEADER <= offset and offset + length <= self.root_offset,
+            self.body <= offset and offset + length + self.keys.tag <= self.root_offset,
             f"{what}: {length} bytes at {offset} are not in the body",
         )
 
-    def follow(self, pointer, what):
-        stored = self.content[pointer.offset : pointer.offset + pointer.stored]
-        must(blake3(stored).digest() == pointer.hash, f"{what}: the BLAKE3 does not match")
+    def held(self, offset, stored):
+        """What lies in the file for so many stored bytes."""
+        return self.content[offset : offset + stored + self.keys.tag]
+
+    def piece(self, kind, pointer, what):
+        """The stored bytes that a pointer leads to."""
+        held = self.held(pointer.offset, pointer.stored)
+        return self.keys.open(kind, pointer.codec, pointer.offset, held, pointer.decoded, pointer.hash, what)
+
+    def follow(self, kind, pointer, what):
+        stored = self.piece(kind, pointer, what)
         return stored if pointer.codec == STORED else zstd_frame(stored, pointer.decoded, None, what)
 
     def pages(self, tree):
@@ -343,7 +308,7 @@ class Snapshot:
 
     def _page(self, tree, level, pointer):
         what = f"{TREE_NAMES[tree]}, level {level} at {pointer.offset}"
-        content = self.follow(pointer, what)
+        content = self.follow(INDEX_PIECE, pointer, what)
         must(len(content) >= 32, f"{what}: shorter than its head")
         tree_told, level_told, count, stream, first, first_block = struct.unpack_from("<BB2xII4xQQ", content)
         must(tree_told == tree, f"{what}: of tree {tree_told}")
@@ -391,11 +356,12 @@ class Snapshot:
             )
             must(filtered == 0, f"{what}: filter {filtered}")
             must_be_lengths(stored, length, codec, what)
+            must(not self.encrypted or crc == 0, f"{what}: a CRC-32C of the plain bytes")
             must(length <= MAX_BLOCK, f"{what}: a block of {length} bytes")
             self._must_be_in_body(offset, stored, what)
             yield Block(start, length, offset, stored, codec, crc, digest)
             start += length
-            offset += stored
+            offset += stored + self.keys.tag
 
     def units_of(self, leaf):
         what, n = f"leaf of units at {leaf.pointer.offset}", leaf.count
@@ -447,22 +413,25 @@ class Snapshot:
         return self._tiles_of_data_space(UNITS, self.units_of, self.unit_count)
 
     @functools.cached_property
-    def _block_table(self):
+    def block_table(self):
         return list(self.blocks())
 
     @functools.cached_property
     def _block_starts(self):
-        return [block.start for block in self._block_table]
+        return [block.start for block in self.block_table]
 
     def dictionary(self):
         """The dictionary's bytes; only for a snapshot that has one."""
-        return self.follow(self.dictionary_pointer, "dictionary")
+        return self.follow(DICTIONARY_PIECE, self.dictionary_pointer, "dictionary")
+
+    def block_piece(self, block):
+        what, held = f"block at {block.offset}", self.held(block.offset, block.stored)
+        if not self.encrypted:
+            must(google_crc32c.value(held) == block.crc, f"{what}: the CRC-32C does not match")
+        return self.keys.open(BLOCK_PIECE, block.codec, block.start, held, block.length, block.hash, what)
 
     def block_content(self, block):
-        what = f"block at {block.offset}"
-        stored = self.content[block.offset : block.offset + block.stored]
-        must(google_crc32c.value(stored) == block.crc, f"{what}: the CRC-32C does not match")
-        must(blake3(stored).digest() == block.hash, f"{what}: the BLAKE3 does not match")
+        what, stored = f"block at {block.offset}", self.block_piece(block)
         if block.codec == STORED:
             return stored
         if block.codec == LZ4:
@@ -478,7 +447,7 @@ class Snapshot:
         end = start + length
         number = bisect.bisect_right(self._block_starts, start) - 1
         while start < end:
-            block = self._block_table[number]
+            block = self.block_table[number]
             upto = min(end, block.start + block.length)
             yield self._numbered_block(number)[start - block.start : upto - block.start]
             start, number = upto, number + 1

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from blake3 import blake3
-
-from snapshot import BLOCKS, DATA, FOOTER, HEADER, PAGE, TREE_NAMES, TREES, must
+import slots
+from encrypted import IN_SLOTS
+from layout import BLOCKS, DATA, FOOTER, HEADER, PAGE, TREE_NAMES, TREES, must
 
 
 class Counts(NamedTuple):
@@ -17,19 +17,23 @@ class Counts(NamedTuple):
 def verify(snapshot):
     """Checks all that the format demands of a file; raises Damaged at the first fault."""
     extents, short_pages = _check_extents(snapshot)
+    if snapshot.encrypted:
+        _check_slots(snapshot)
+    tag = snapshot.keys.tag
     parts = [
         (0, HEADER, "header"),
+        (HEADER, snapshot.body - HEADER, "key slots"),
         (snapshot.root_offset, len(snapshot.content) - FOOTER - snapshot.root_offset, "root page"),
     ]
     parts.append((len(snapshot.content) - FOOTER, FOOTER, "footer"))
 
     if pointer := snapshot.dictionary_pointer:
         snapshot.dictionary()
-        parts.append((pointer.offset, pointer.stored, "dictionary"))
+        parts.append((pointer.offset, pointer.stored + tag, "dictionary"))
     pages = [(tree, page) for tree in TREES for page in snapshot.pages(tree)]
-    parts += [(page.pointer.offset, page.pointer.stored, f"page of {TREE_NAMES[tree]}") for tree, page in pages]
+    parts += [(page.pointer.offset, page.pointer.stored + tag, f"page of {TREE_NAMES[tree]}") for tree, page in pages]
     for page in (page for tree, page in pages if tree == BLOCKS and page.level == 0):
-        parts += [(block.offset, block.stored, "block") for block in snapshot.blocks_of(page)]
+        parts += [(block.offset, block.stored + tag, "block") for block in snapshot.blocks_of(page)]
     _check_nothing_between(parts)
 
     blocks, units = _check_blocks(snapshot)
@@ -37,6 +41,15 @@ def verify(snapshot):
         padding = b"".join(snapshot.data(start + length, -length % PAGE))
         must(not any(padding), f"units: the short page at {start} of data space is not padded with zeros")
     return Counts(len(pages), extents, blocks, units)
+
+
+def _check_slots(snapshot):
+    """Both copies are whole, the one that does not count too, though an older one may still be there."""
+    whole = slots.copies(snapshot.content)
+    must(len(whole) == len(slots.COPIES), "key slots: one copy of the two has a wrong magic or checksum")
+    for offset, page in whole:
+        slots.checked_copy(offset, page, snapshot.file_id)
+        snapshot.keys.must_match_mac(IN_SLOTS, page, f"key slots at {offset}")
 
 
 def _check_extents(snapshot):
@@ -75,7 +88,7 @@ def _check_blocks(snapshot):
             must(at + unit.length <= block.length, f"units: the one at {unit.start} of data space spans two blocks")
             held = content[at : at + unit.length]
             must(
-                blake3(held).digest(16) == unit.hash,
+                snapshot.keys.unit_hash(held) == unit.hash,
                 f"units: the hash of the one at {unit.start} of data space does not match",
             )
             must(any(held), f"units: the one at {unit.start} of data space is zeros")

@@ -1,0 +1,96 @@
+"""Snapshots of this version of the format, kept so that every later version of the library reads them.
+
+golden.py FOLDER     makes them anew there; HEXZ names the tool
+"""
+
+import hashlib
+import json
+import pathlib
+import random
+import sys
+
+import tool
+from hexz_decode import load
+from tally import Wrong
+from verify import verify
+
+HERE = pathlib.Path(__file__).with_name("golden")
+PAGE = 4096
+PASSWORD = b"golden password \xc3\xa9"
+FILES = {
+    "plain-v1.hxz": ("--compression", "zstd", "--block-size", "16384"),
+    "encrypted-v1.hxz": ("--compression", "zstd", "--block-size", "16384", "--encrypt"),
+}
+
+
+def sources():
+    """A disk and a memory dump that shares pages with it: text, noise, zeros, a short last page."""
+    rng = random.Random(1)
+    noise = rng.randbytes(3 * PAGE)
+    text = b"".join(b"%08d golden pages compress well\n" % number for number in range(2000))
+    return {"disk": noise + text + bytes(4 * PAGE) + b"end", "memory": bytes(PAGE) + noise[PAGE:] + rng.randbytes(777)}
+
+
+def expected():
+    return json.loads((HERE / "expected.json").read_text())
+
+
+def make(folder):
+    """Writes the files and what they hold."""
+    paths = {name: folder / f"{name}.raw" for name in sources()}
+    for name, content in sources().items():
+        paths[name].write_bytes(content)
+    (folder / "password").write_bytes(PASSWORD)
+    held = {}
+    for name, options in FILES.items():
+        password = None
+        if "--encrypt" in options:
+            password, options = PASSWORD, (*options, "--password-file", str(folder / "password"))
+        snapshot = tool.build(paths["disk"], paths["memory"], folder / name, options, password)
+        held[name] = {
+            "password": password and password.decode(),
+            "root": snapshot.root_hash.hex(),
+            "sha256": {stream: hashlib.sha256(content).hexdigest() for stream, content in sources().items()},
+        }
+    (folder / "expected.json").write_text(json.dumps(held, indent=4) + "\n")
+
+
+def by_decoder(path, password, root, sums):
+    snapshot = load(path, password)
+    verify(snapshot)
+    if snapshot.root_hash.hex() != root:
+        raise Wrong(f"its root is {snapshot.root_hash.hex()}")
+    if [stream.name for stream in snapshot.streams] != list(sums):
+        raise Wrong("its streams are others")
+    for number, (name, expected_sum) in enumerate(sums.items()):
+        pieces = (bytes(piece) if isinstance(piece, int) else piece for piece in snapshot.read(number))
+        must_be_sum(name, b"".join(pieces), expected_sum)
+
+
+def by_tool(path, named, sums):
+    status, _, said = tool.verify(*named, path)
+    if status != "OK":
+        raise Wrong(f"the tool says {status}: {said}")
+    for name, expected_sum in sums.items():
+        _, held, _ = tool.cat(name, *named, path)
+        must_be_sum(name, held, expected_sum)
+
+
+def must_be_sum(name, held, expected_sum):
+    if hashlib.sha256(held).hexdigest() != expected_sum:
+        raise Wrong(f"stream {name} is another")
+
+
+def check(tally, folder):
+    for name, held in expected().items():
+        path, password, named = HERE / name, held["password"], []
+        if password is not None:
+            password = password.encode()
+            (folder / "golden password").write_bytes(password)
+            named = ["--password-file", str(folder / "golden password")]
+        tally.check(f"golden {name}: decoder", by_decoder, path, password, held["root"], held["sha256"])
+        tally.check(f"golden {name}: tool", by_tool, path, named, held["sha256"])
+
+
+if __name__ == "__main__":
+    make(pathlib.Path(sys.argv[1]))
