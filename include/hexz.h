@@ -178,8 +178,8 @@ template <class T> static inline T hexz_init_() noexcept
 /* Flags of a build (hexz_build_opts.flags) -------------------------------- */
 
 /**
- * Encrypts with AES-256-GCM (NIST SP 800-38D) under a password from the password callback.
- * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ * Encrypts with AES-256-GCM (NIST SP 800-38D) under a password from the password callback, which
+ * must be given.
  */
 #define HEXZ_BUILD_ENCRYPT 1
 

@@ -266,7 +266,10 @@ private:
     std::int32_t callback_code_;
 };
 
-/** Stopped by a Cancel or by a progress callback that returned false. Nothing was left behind. */
+/**
+ * Stopped by a Cancel or by a progress callback that returned false. Nothing was left behind, but for
+ * what an extract in place had written.
+ */
 class HEXZ_HPP_EXCEPTION_ Cancelled : public Error {
 public:
     explicit Cancelled(const Error &error) : Error(error) {}

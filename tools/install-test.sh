@@ -32,7 +32,7 @@ make --no-print-directory -s CARGO="cargo --quiet" install DESTDIR="$root" PREFI
 
 # --- what is there -------------------------------------------------------------------
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
-for file in "lib/libhexz.so.$version" lib/libhexz.a lib/pkgconfig/hexz.pc include/hexz.h bin/hexz \
+for file in "lib/libhexz.so.$version" lib/libhexz.a lib/pkgconfig/hexz.pc include/hexz.h include/hexz.hpp bin/hexz \
     lib/cmake/hexz/hexzConfig.cmake lib/cmake/hexz/hexzConfigVersion.cmake; do
     [ -f "$root$prefix/$file" ] || fail "$file is missing"
 done

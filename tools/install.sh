@@ -7,8 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 action=$1 version=$2 destdir=$3 prefix=$4 libdir=$5 includedir=$6 bindir=$7
 
-headers=(hexz.h)
-[ ! -e include/hexz.hpp ] || headers+=(hexz.hpp)
+headers=(hexz.h hexz.hpp)
 lib=$destdir$libdir
 
 # The soname carries the number of the ABI, which is not that of the release.

@@ -25,6 +25,7 @@ step 'Rust tests' cargo test --locked
 step 'build' make --no-print-directory all
 step 'C and C++ tests' tests/c/run.sh
 step 'examples' tests/examples.sh
+step 'C++' tests/cpp/run.sh
 step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
 step 'independent decoder' tests/decoder/run.sh
 step 'installation' tools/install-test.sh

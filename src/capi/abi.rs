@@ -70,8 +70,8 @@ pub const HEXZ_ERR_NOT_ENCRYPTED: i32 = -21;
 
 /// = Flags of a build (hexz_build_opts.flags)
 ///
-/// Encrypts with AES-256-GCM (NIST SP 800-38D) under a password from the password callback.
-/// Not in this version: HEXZ_ERR_UNSUPPORTED.
+/// Encrypts with AES-256-GCM (NIST SP 800-38D) under a password from the password callback, which
+/// must be given.
 pub const HEXZ_BUILD_ENCRYPT: u64 = 1;
 /// Cuts content-defined chunks (FastCDC, Xia et al., USENIX ATC 2016) in place of fixed 4 KiB
 /// units: for data that shifts by odd numbers of bytes, such as text and archives.
