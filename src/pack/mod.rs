@@ -166,11 +166,13 @@ pub fn pack(
     };
     control.begin(Phase::Pack, logical, 0)?;
     let parameters = root_parameters(profile, cdc, entries);
+    let operand = sink.operand().to_owned();
     let mut writer =
         writer::Writer::new(sink.as_mut(), parameters, trained.as_deref(), encryption)?;
-    let runs = plan.run_slots.map(table::DedupTable::new).transpose()?;
+    let table = |slots| table::DedupTable::new(slots, &operand);
+    let runs = plan.run_slots.map(table).transpose()?;
     let placer = place::Placer::new(
-        table::DedupTable::new(plan.table_slots)?,
+        table(plan.table_slots)?,
         runs,
         profile.block_size as usize,
         options.cdc,

@@ -8,6 +8,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 
+use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::format::UnitHash;
 
@@ -60,13 +61,12 @@ pub struct DedupTable {
 }
 
 impl DedupTable {
-    /// A table in that many slots.
-    pub fn new(slots: usize) -> Result<Self> {
+    /// A table in that many slots. `operand` is what the build is named in errors.
+    pub fn new(slots: usize, operand: &str) -> Result<Self> {
         let slots = slots.max(16);
         let mut key = [0; 16];
         // A guest that writes the image could else choose units that fall into one slot.
-        rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())
-            .map_err(|e| Error::Internal(format!("getrandom: {e}")))?;
+        random(&mut key, operand)?;
         let (a, b) = halves(&key);
         Ok(DedupTable {
             slots: Slots::new(slots)?,
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn remembers_what_it_promises_and_forgets_the_oldest() {
         let entries = 50_000;
-        let mut table = DedupTable::new(slots_for(entries) as usize).unwrap();
+        let mut table = DedupTable::new(slots_for(entries) as usize, "test").unwrap();
         assert!(table.visible_max >= entries);
         for i in 0..5 * entries {
             table.reserve(1, i * 4096);
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn answers_do_not_depend_on_its_random_key() {
         let run = || {
-            let mut table = DedupTable::new(4000).unwrap();
+            let mut table = DedupTable::new(4000, "test").unwrap();
             let mut place = 0;
             (0..40_000u64)
                 .map(|i| {
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_unit_can_move() {
-        let mut table = DedupTable::new(100).unwrap();
+        let mut table = DedupTable::new(100, "test").unwrap();
         table.reserve(1, 0);
         table.lookup_or_insert(&hash(1), 1 << 47);
         table.relocate(&hash(1), 4096);

@@ -9,6 +9,9 @@ use crate::error::Result;
 /// Takes the bytes of a snapshot front to back. Dropped without [`Sink::commit`], it leaves
 /// nothing behind.
 pub trait Sink {
+    /// What to call it in error texts.
+    fn operand(&self) -> &str;
+
     /// Takes all of `data`.
     fn write(&mut self, data: &[u8]) -> Result<()>;
 
@@ -31,6 +34,10 @@ impl FileSink {
 }
 
 impl Sink for FileSink {
+    fn operand(&self) -> &str {
+        self.file.operand()
+    }
+
     fn write(&mut self, data: &[u8]) -> Result<()> {
         self.file.write_all_at(data, self.at)?;
         self.at += data.len() as u64;

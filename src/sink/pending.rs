@@ -80,6 +80,11 @@ impl PendingFile {
         Ok(pending)
     }
 
+    /// Its path, for error texts.
+    pub fn operand(&self) -> &str {
+        &self.operand
+    }
+
     /// Writes all of `data` at `offset`. May be called from several threads.
     pub fn write_all_at(&self, mut data: &[u8], mut offset: u64) -> Result<()> {
         while !data.is_empty() {

@@ -53,6 +53,10 @@ impl Source for Memory {
 struct Collected(Rc<RefCell<Vec<u8>>>);
 
 impl Sink for Collected {
+    fn operand(&self) -> &str {
+        "collected"
+    }
+
     fn write(&mut self, data: &[u8]) -> Result<()> {
         self.0.borrow_mut().extend_from_slice(data);
         Ok(())

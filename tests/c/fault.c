@@ -3,13 +3,17 @@
  * it fails once or from then on, the call copes or tells which file and which
  * error it was; the output is the whole new one or what was there before;
  * nothing is left beside it, no descriptor and no thread. A call that was
- * interrupted or came short is no failure at all.
+ * interrupted or came short is no failure at all. A change of passwords, which
+ * writes in place, leaves a snapshot that the old or the new one opens, also
+ * when the process is killed in the middle of a call.
  *
  * Linked with fault_shim.c, which stands in front of the C library. */
-#include "fixture.h"
+#include "passwords.h"
 
 #include "fault_shim.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define DISK_LEN ((size_t)2 << 20)
@@ -17,11 +21,15 @@
 #define CALLS_MAX 2000     /* more calls of one kind than any of this makes */
 #define SETTLE_SECONDS 15 /* until a thread that should be gone is a failure */
 #define OLD "what was there before"
+#define OLD_PASSWORD "yesterday"
+#define NEW_PASSWORD "tomorrow"
+#define SLOTS_BEGIN ((size_t)4096) /* docs/FORMAT.md, section 7.1 */
+#define SLOTS_END ((size_t)12288)
 
-enum work { BUILD, BUILD_SAMPLED, EXTRACT, READ };
+enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, EXTRACT, READ, READ_ENCRYPTED, REKEY };
 
-static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",
-                                                    "pwrite", "ftruncate", "fsync",   "linkat", "renameat"};
+static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",    "pwrite",
+                                                    "ftruncate", "fsync", "linkat",  "renameat", "getrandom"};
 static const struct mode {
     const char *name;
     int error;
@@ -33,11 +41,11 @@ static const struct mode {
              {"short once", FAULT_SHORT, 0}};
 
 static unsigned char *disk;
-/* What each work makes when nothing fails. */
+/* What each work makes when nothing fails; what is encrypted is new each time. */
 static struct {
     unsigned char *bytes;
     size_t len;
-} whole[READ];
+} whole[EXTRACT + 1], encrypted;
 static long calls_seen[FAULT_KINDS];
 static long descriptors, threads;
 
@@ -52,12 +60,39 @@ static int is_repeated(enum fault_kind kind)
     return comes_short(kind) || kind == FAULT_OPENAT || kind == FAULT_FTRUNCATE;
 }
 
-static hexz_status build(int sampled, int over)
+static int is_build(enum work work)
 {
-    hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("out/file"));
+    return work == BUILD || work == BUILD_SAMPLED || work == BUILD_ENCRYPTED;
+}
+
+static int has_output(enum work work)
+{
+    return is_build(work) || work == EXTRACT;
+}
+
+/* What the work reads, or changes. */
+static const char *operand_of(enum work work)
+{
+    switch (work) {
+    case READ_ENCRYPTED:
+        return "secret.hxz";
+    case REKEY:
+        return "rekey.hxz";
+    default:
+        return is_build(work) ? ".raw" : "disk.hxz";
+    }
+}
+
+static hexz_status build(enum work work, int over)
+{
+    struct passwords passwords = password_is(OLD_PASSWORD);
+    hexz_build_opts opts = work == BUILD_ENCRYPTED
+                               ? encrypted_build_of(in_folder("disk.raw"), in_folder("out/file"), &passwords)
+                               : build_of(in_folder("disk.raw"), in_folder("out/file"));
     opts.memory = in_folder("memory.raw");
-    opts.flags = over ? HEXZ_BUILD_OVERWRITE : 0;
-    opts.profile = sampled ? "eda" : NULL;
+    opts.flags &= ~(uint64_t)HEXZ_BUILD_NO_SYNC;
+    opts.flags |= over ? HEXZ_BUILD_OVERWRITE : 0;
+    opts.profile = work == BUILD_SAMPLED ? "eda" : NULL;
     opts.threads = 2;
     return hexz_build(&opts);
 }
@@ -71,12 +106,15 @@ static hexz_status extract(hexz_snapshot *snapshot, int over)
     return hexz_snapshot_extract(snapshot, &opts);
 }
 
-/* Opens, reads, verifies; what was read is right whenever the library says so. */
-static hexz_status look_at_all(unsigned char *buf)
+/* Opens, with a password unless it is NULL, reads, verifies; what was read is
+ * right whenever the library says so. */
+static hexz_status look_at_all(const char *path, const char *password)
 {
+    static unsigned char buf[DISK_LEN];
+    struct passwords passwords = password_is(password != NULL ? password : "");
     hexz_verify_opts verify = HEXZ_INIT(hexz_verify_opts);
     hexz_snapshot *snapshot = NULL;
-    hexz_status status = open_path(in_folder("disk.hxz"), &snapshot);
+    hexz_status status = password != NULL ? open_with(path, &passwords, &snapshot) : open_path(path, &snapshot);
     verify.threads = 2;
     if (status == HEXZ_OK) {
         status = hexz_snapshot_read(snapshot, 0, 0, buf, DISK_LEN);
@@ -89,18 +127,28 @@ static hexz_status look_at_all(unsigned char *buf)
     return status;
 }
 
+static hexz_status rekey(const char *old, const char *new)
+{
+    struct passwords passwords = no_passwords();
+    hexz_rekey_opts opts = rekey_of(in_folder("rekey.hxz"), HEXZ_REKEY_REPLACE, &passwords);
+    add_answer(&passwords, 0, old, strlen(old));
+    add_answer(&passwords, 0, new, strlen(new));
+    return hexz_snapshot_rekey(&opts);
+}
+
 static hexz_status do_work(enum work work, int over, hexz_snapshot *snapshot)
 {
-    static unsigned char buf[DISK_LEN];
     switch (work) {
-    case BUILD:
-        return build(0, over);
-    case BUILD_SAMPLED:
-        return build(1, over);
     case EXTRACT:
         return extract(snapshot, over);
+    case READ:
+        return look_at_all(in_folder("disk.hxz"), NULL);
+    case READ_ENCRYPTED:
+        return look_at_all(in_folder("secret.hxz"), OLD_PASSWORD);
+    case REKEY:
+        return rekey(OLD_PASSWORD, NEW_PASSWORD);
     default:
-        return look_at_all(buf);
+        return build(work, over);
     }
 }
 
@@ -117,10 +165,12 @@ static void check_nothing_leaked(void)
 
 static void check_failure(enum work work, hexz_status status, enum fault_kind kind, const struct mode *mode)
 {
-    hexz_status reading = work < EXTRACT ? HEXZ_ERR_SOURCE : HEXZ_ERR_IO;
-    CHECK(status == reading || (work != READ && status == HEXZ_ERR_OUTPUT));
+    hexz_status reading = is_build(work) ? HEXZ_ERR_SOURCE : HEXZ_ERR_IO;
+    int writes = has_output(work) || work == REKEY;
+    if (status != reading)
+        CHECK_STATUS(status, writes ? HEXZ_ERR_OUTPUT : reading);
     CHECK_EQ(hexz_last_errno(), mode->error);
-    CHECK_TEXT(status == HEXZ_ERR_OUTPUT ? "out/file" : work < EXTRACT ? ".raw" : "disk.hxz");
+    CHECK_TEXT(status == HEXZ_ERR_OUTPUT && has_output(work) ? "out/file" : operand_of(work));
     CHECK(mode->error != FAULT_SHORT);
     CHECK(mode->error != EINTR || !is_repeated(kind));
 }
@@ -128,7 +178,9 @@ static void check_failure(enum work work, hexz_status status, enum fault_kind ki
 static void check_output(enum work work, int over, int in_place)
 {
     const char *output = in_folder("out/file");
-    if (in_place)
+    if (in_place && work == BUILD_ENCRYPTED)
+        CHECK_OK(look_at_all(output, OLD_PASSWORD));
+    else if (in_place)
         CHECK(file_holds(output, whole[work].bytes, whole[work].len));
     else if (over)
         CHECK(file_holds(output, OLD, strlen(OLD)));
@@ -137,15 +189,48 @@ static void check_output(enum work work, int over, int in_place)
     CHECK_EQ(entries_in(in_folder("out")), in_place || over);
 }
 
+/* One of the two opens it, and then a change of passwords makes it whole. */
+static void check_rekeyed(hexz_status status)
+{
+    const char *path = in_folder("rekey.hxz"), *opens = OLD_PASSWORD;
+    size_t len;
+    unsigned char *now = get_file(path, &len);
+    if (CHECK_EQ(len, encrypted.len)) {
+        CHECK_BYTES(now, encrypted.bytes, SLOTS_BEGIN);
+        CHECK_BYTES(now + SLOTS_END, encrypted.bytes + SLOTS_END, len - SLOTS_END);
+    }
+    free(now);
+    if (status == HEXZ_OK || try_password(path, OLD_PASSWORD) != HEXZ_OK) {
+        CHECK_STATUS(try_password(path, OLD_PASSWORD), HEXZ_ERR_WRONG_PASSWORD);
+        opens = NEW_PASSWORD;
+    }
+    CHECK_OK(try_password(path, opens));
+    if (status == HEXZ_OK) {
+        CHECK_OK(look_at_all(path, opens));
+        return;
+    }
+    CHECK_OK(rekey(opens, "the day after"));
+    CHECK_OK(look_at_all(path, "the day after"));
+    CHECK_STATUS(try_password(path, OLD_PASSWORD), HEXZ_ERR_WRONG_PASSWORD);
+    CHECK_STATUS(try_password(path, NEW_PASSWORD), HEXZ_ERR_WRONG_PASSWORD);
+}
+
+static void prepare(enum work work, int over)
+{
+    (void)unlink(in_folder("out/file"));
+    if (over)
+        put_file(in_folder("out/file"), OLD, strlen(OLD));
+    if (work == REKEY)
+        put_file(in_folder("rekey.hxz"), encrypted.bytes, encrypted.len);
+}
+
 /* The `nth` call fails; false when there were fewer. */
 static int fail_one(enum work work, int over, enum fault_kind kind, const struct mode *mode, long nth)
 {
     hexz_snapshot *snapshot = work == EXTRACT ? must_open(in_folder("disk.hxz")) : NULL;
     hexz_status status;
     long calls;
-    (void)unlink(in_folder("out/file"));
-    if (over)
-        put_file(in_folder("out/file"), OLD, strlen(OLD));
+    prepare(work, over);
     fault_arm(kind, nth, mode->error, mode->stays);
     status = do_work(work, over, snapshot);
     calls = fault_disarm();
@@ -153,11 +238,13 @@ static int fail_one(enum work work, int over, enum fault_kind kind, const struct
         CHECK_OK(status);
     else if (status != HEXZ_OK)
         check_failure(work, status, kind, mode);
-    if (work != READ) {
+    if (has_output(work)) {
         /* The last step of all, and the text says so. */
         int too_late = kind == FAULT_FSYNC && strstr(hexz_last_error(), "complete and in place") != NULL;
         check_output(work, over, status == HEXZ_OK || too_late);
     }
+    if (work == REKEY)
+        check_rekeyed(status);
     if (work == EXTRACT && calls >= nth) {
         /* What failed once is not remembered by the handle. */
         CHECK_OK(extract(snapshot, 1));
@@ -187,6 +274,53 @@ static void fail_each(enum work work, int over, const char *about)
         }
 }
 
+/* Killed in the `nth` call, when the copy of the key slots at `torn` had been
+ * torn before (0: none); false when there were fewer. */
+static int kill_one(size_t torn, enum fault_kind kind, long nth)
+{
+    int how = 0;
+    pid_t child;
+    prepare(REKEY, 0);
+    if (torn != 0)
+        flip_byte(in_folder("rekey.hxz"), torn + 200, 0x10);
+    (void)fflush(stdout);
+    child = fork();
+    if (child < 0)
+        fixture_fail("fork", "a child");
+    if (child == 0) {
+        fault_arm(kind, nth, FAULT_KILL, 0);
+        _exit(rekey(OLD_PASSWORD, NEW_PASSWORD) != HEXZ_OK);
+    }
+    if (waitpid(child, &how, 0) != child)
+        fixture_fail("waitpid", "the child");
+    if (WIFEXITED(how)) {
+        CHECK_EQ(WEXITSTATUS(how), 0);
+        return 0;
+    }
+    CHECK(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+    check_rekeyed(HEXZ_ERR_OUTPUT);
+    return 1;
+}
+
+static void kill_each(void)
+{
+    static const size_t torn[] = {0, SLOTS_BEGIN, SLOTS_BEGIN + 4096};
+    int kind;
+    size_t t;
+    long killed = 0;
+    for (t = 0; t < sizeof(torn) / sizeof(torn[0]); t++)
+        for (kind = 0; kind < FAULT_KINDS; kind++) {
+            long nth = 0;
+            do {
+                nth++;
+                check_about("rekey, torn at %d: killed in %s number %ld", (int)torn[t], kind_names[kind], nth);
+            } while (kill_one(torn[t], (enum fault_kind)kind, nth) && nth < CALLS_MAX);
+            killed += nth - 1;
+        }
+    /* Two copies of the slots are written, and each is synced. */
+    CHECK(killed >= 3 * 4);
+}
+
 static void make_whole(enum work work, hexz_snapshot *snapshot)
 {
     CHECK_OK(do_work(work, 1, snapshot));
@@ -195,7 +329,9 @@ static void make_whole(enum work work, hexz_snapshot *snapshot)
 
 int main(void)
 {
+    struct passwords passwords = password_is(OLD_PASSWORD);
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("disk.hxz"));
+    hexz_build_opts encrypted_opts = encrypted_build_of(in_folder("disk.raw"), in_folder("secret.hxz"), &passwords);
     unsigned char *memory = bytes_new(MEMORY_LEN);
     hexz_snapshot *snapshot;
     int kind;
@@ -211,6 +347,8 @@ int main(void)
     if (mkdir(in_folder("out"), 0700) != 0)
         fixture_fail("mkdir", in_folder("out"));
     CHECK_OK(hexz_build(&opts));
+    CHECK_OK(hexz_build(&encrypted_opts));
+    encrypted.bytes = get_file(encrypted_opts.output, &encrypted.len);
 
     make_whole(BUILD, NULL);
     make_whole(BUILD_SAMPLED, NULL);
@@ -223,14 +361,19 @@ int main(void)
     threads = entries_in("/proc/self/task");
 
     fail_each(READ, 0, "read");
+    fail_each(READ_ENCRYPTED, 0, "read what is encrypted");
+    fail_each(REKEY, 0, "rekey");
+    kill_each();
     fail_each(BUILD, 0, "build");
     fail_each(BUILD, 1, "build");
     fail_each(BUILD_SAMPLED, 0, "build that looks for a dictionary");
+    fail_each(BUILD_ENCRYPTED, 0, "encrypted build");
     fail_each(EXTRACT, 0, "extract");
     fail_each(EXTRACT, 1, "extract");
     fault_old_file_system(1);
     fail_each(BUILD, 0, "build on an old file system");
     fail_each(BUILD, 1, "build on an old file system");
+    fail_each(BUILD_ENCRYPTED, 1, "encrypted build on an old file system");
     fail_each(EXTRACT, 0, "extract on an old file system");
     fail_each(EXTRACT, 1, "extract on an old file system");
 
@@ -240,6 +383,7 @@ int main(void)
         printf("fault: %ld of %s\n", calls_seen[kind], kind_names[kind]);
         CHECK(calls_seen[kind] > 0);
     }
+    free(encrypted.bytes);
     free(whole[BUILD].bytes);
     free(whole[BUILD_SAMPLED].bytes);
     free(whole[EXTRACT].bytes);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -60,6 +61,8 @@ static int hit(enum fault_kind kind)
 
 static int failed(void)
 {
+    if (fault.error == FAULT_KILL)
+        (void)raise(SIGKILL);
     errno = fault.error;
     return -1;
 }
@@ -113,6 +116,8 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t offset)
 ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t offset)
 {
     if (hit(FAULT_PWRITE)) {
+        if (fault.error == FAULT_KILL)
+            (void)syscall(SYS_pwrite64, fd, buf, cut(len), offset);
         if (fault.error != FAULT_SHORT)
             return failed();
         len = cut(len);
@@ -131,6 +136,11 @@ int fsync(int fd)
     return hit(FAULT_FSYNC) ? failed() : 0;
 }
 
+int fdatasync(int fd)
+{
+    return fsync(fd);
+}
+
 int linkat(int from, const char *old, int to, const char *name, int flags)
 {
     return hit(FAULT_LINKAT) ? failed() : (int)syscall(SYS_linkat, from, old, to, name, flags);
@@ -145,6 +155,11 @@ static int rename_with(int from, const char *old, int to, const char *name, unsi
         return -1;
     }
     return (int)syscall(SYS_renameat2, from, old, to, name, flags);
+}
+
+ssize_t getrandom(void *buf, size_t len, unsigned flags)
+{
+    return hit(FAULT_GETRANDOM) ? failed() : (ssize_t)syscall(SYS_getrandom, buf, len, flags);
 }
 
 int renameat(int from, const char *old, int to, const char *name)

@@ -12,14 +12,17 @@ enum fault_kind {
     FAULT_PREAD,
     FAULT_PWRITE,
     FAULT_FTRUNCATE,
-    FAULT_FSYNC,
+    FAULT_FSYNC, /* fdatasync too */
     FAULT_LINKAT,
     FAULT_RENAMEAT, /* renameat2 too */
+    FAULT_GETRANDOM,
     FAULT_KINDS
 };
 
 /* In place of an errno: half of the bytes are read or written. */
 #define FAULT_SHORT 0
+/* Likewise: the process is killed, in a write after half of it. */
+#define FAULT_KILL (-1)
 
 /* The call number `nth` of that kind fails with `error`; with `stays`, those
  * behind it too. 0 for `nth` counts and lets everything pass. */

@@ -2,7 +2,7 @@
  * there is no descriptor and no thread more than before, umask, working folder,
  * signals and environment are as they were, nothing was printed, and a forked
  * child can go on. */
-#include "fixture.h"
+#include "passwords.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -89,6 +89,38 @@ static hexz_status build_with(uint64_t flags, const char *profile, const char *o
     opts.threads = 3;
     opts.memory = in_folder("disk.raw");
     return hexz_build(&opts);
+}
+
+/* The same with a password, and the password changed; with threads in its key
+ * too, if the library takes any. */
+static void encrypted_successes(void)
+{
+    struct passwords passwords = password_is("secret"), wrong = password_is("another");
+    hexz_build_opts build = encrypted_build_of(in_folder("disk.raw"), in_folder("secret.hxz"), &passwords);
+    hexz_rekey_opts rekey = rekey_of(in_folder("secret.hxz"), HEXZ_REKEY_REPLACE, &passwords);
+    hexz_verify_opts verify = HEXZ_INIT(hexz_verify_opts);
+    hexz_snapshot *snapshot = NULL;
+    struct host before;
+
+    look(&before);
+    check_about("%s", "encryption");
+    build.threads = verify.threads = 3;
+    build.kdf_lanes = rekey.kdf_lanes = 4;
+    CHECK_OK(hexz_build(&build));
+    check_unchanged(&before);
+    snapshot = must_open_with(in_folder("secret.hxz"), "secret");
+    CHECK_OK(hexz_snapshot_verify(snapshot, &verify));
+    hexz_snapshot_close(snapshot);
+    check_unchanged(&before);
+    CHECK_OK(hexz_snapshot_rekey(&rekey));
+    check_unchanged(&before);
+    CHECK_STATUS(open_with(in_folder("secret.hxz"), &wrong, &snapshot), HEXZ_ERR_WRONG_PASSWORD);
+    rekey.password_data = &wrong;
+    CHECK_STATUS(hexz_snapshot_rekey(&rekey), HEXZ_ERR_WRONG_PASSWORD);
+    CHECK_STATUS(hexz_build(&build), HEXZ_ERR_EXISTS);
+    check_unchanged(&before);
+    (void)unlink(in_folder("secret.hxz"));
+    check_about("%s", "");
 }
 
 static void successes(void)
@@ -281,6 +313,7 @@ int main(void)
     fill_random(disk + disk_len / 2, disk_len / 4, 122);
     put_file(in_folder("disk.raw"), disk, disk_len);
     successes();
+    encrypted_successes();
     failures();
     closes_on_exec();
     after_fork();

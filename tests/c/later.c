@@ -13,18 +13,6 @@ static hexz_snapshot *snapshot;
 static long entries;
 static int callbacks;
 
-static int32_t give_password(void *user_data, const hexz_password_request *request, char *buf, size_t capacity,
-                             size_t *len)
-{
-    (void)user_data;
-    (void)request;
-    (void)capacity;
-    callbacks++;
-    memcpy(buf, "secret", 6);
-    *len = 6;
-    return 0;
-}
-
 static int32_t disk_read_at(void *user_data, uint64_t offset, void *buf, size_t len)
 {
     (void)user_data;
@@ -53,58 +41,6 @@ static void check_nothing_done(const char *about)
     CHECK_EQ(entries_here(), entries);
     CHECK_EQ(callbacks, 0);
     check_about("%s", "");
-}
-
-static void encryption(void)
-{
-    hexz_build_opts opts = build_here();
-    hexz_status status;
-
-    opts.flags |= HEXZ_BUILD_ENCRYPT;
-    opts.password = give_password;
-    CHECK_STATUS(hexz_build(&opts), LATER);
-    CHECK_TEXT("ncrypt");
-    opts.kdf_memory_kib = 65536;
-    opts.kdf_passes = 3;
-    opts.kdf_lanes = 4;
-    CHECK_STATUS(hexz_build(&opts), LATER);
-
-    /* Costs that no slot may have. */
-    opts.kdf_passes = 65;
-    CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts.kdf_passes = 3;
-    opts.kdf_lanes = 17;
-    CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts.kdf_lanes = 4;
-    opts.kdf_memory_kib = 1023;
-    CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts.kdf_memory_kib = (1024 * 1024) + 1;
-    CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-
-    /* Nobody to ask, and nothing to ask for. */
-    opts = build_here();
-    opts.flags |= HEXZ_BUILD_ENCRYPT;
-    status = hexz_build(&opts);
-    CHECK(status == HEXZ_ERR_PASSWORD_REQUIRED || status == LATER);
-    opts = build_here();
-    opts.password = give_password;
-    CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    check_nothing_done("encryption");
-}
-
-/* A plain snapshot is told from what a caller with a password expects. */
-static void password_for_a_plain_snapshot(void)
-{
-    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
-    hexz_snapshot *opened = NULL;
-    opts.path = in_folder("disk.hxz");
-    opts.password = give_password;
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_NOT_ENCRYPTED);
-    CHECK(opened == NULL);
-    opts.flags = HEXZ_OPEN_ALLOW_PLAIN;
-    CHECK_OK(hexz_snapshot_open(&opts, &opened));
-    hexz_snapshot_close(opened);
-    check_nothing_done("a password for a plain snapshot");
 }
 
 static void parents(void)
@@ -296,29 +232,6 @@ static void builders(void)
     check_nothing_done("builders");
 }
 
-static void rekeying(void)
-{
-    static const uint32_t operations[] = {HEXZ_REKEY_ADD, HEXZ_REKEY_REPLACE, HEXZ_REKEY_REMOVE};
-    hexz_rekey_opts opts = HEXZ_INIT(hexz_rekey_opts);
-    hexz_status status;
-    size_t i;
-
-    opts.path = in_folder("disk.hxz");
-    opts.password = give_password;
-    for (i = 0; i < COUNT(operations); i++) {
-        opts.operation = operations[i];
-        CHECK_STATUS(hexz_snapshot_rekey(&opts), LATER);
-        CHECK_TEXT("rekey");
-    }
-    opts.kdf_passes = 65;
-    CHECK_STATUS(hexz_snapshot_rekey(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts.kdf_passes = 0;
-    opts.password = NULL;
-    status = hexz_snapshot_rekey(&opts);
-    CHECK(status == HEXZ_ERR_PASSWORD_REQUIRED || status == HEXZ_ERR_INVALID_ARGUMENT);
-    check_nothing_done("rekeying");
-}
-
 /* qcow2 images are known by their first bytes, and taken as they are only when
  * the caller says that they are raw. A memory dump is always raw. */
 static void qcow2(void)
@@ -357,14 +270,11 @@ int main(void)
     CHECK_OK(hexz_build(&opts));
     snapshot = must_open(in_folder("disk.hxz"));
     entries = entries_here();
-    encryption();
-    password_for_a_plain_snapshot();
     parents();
     streams();
     sinks();
     storages();
     builders();
-    rekeying();
     qcow2();
     hexz_snapshot_close(snapshot);
     return check_done();

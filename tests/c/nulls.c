@@ -7,6 +7,12 @@
 /* Never followed: it only has to be seen replaced by NULL. */
 static char junk;
 
+static int32_t decline(void *user_data, const hexz_password_request *request, char *buf, size_t capacity, size_t *len)
+{
+    CHECK(user_data == NULL && request != NULL && buf != NULL && capacity > 0 && len != NULL);
+    return 1;
+}
+
 static hexz_snapshot *sample(void)
 {
     unsigned char data[10000];
@@ -61,6 +67,11 @@ static void build(void)
     opts.password_data = &junk;
     opts.flags |= HEXZ_BUILD_OVERWRITE;
     CHECK_OK(hexz_build(&opts));
+    /* A callback without data is called without. */
+    opts.password = decline;
+    opts.password_data = NULL;
+    opts.flags |= HEXZ_BUILD_ENCRYPT;
+    CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_PASSWORD_REQUIRED);
 }
 
 static void builder(void)
@@ -163,6 +174,13 @@ static void whole_snapshot(const hexz_snapshot *snapshot)
     CHECK_STATUS(hexz_snapshot_rekey(NULL), HEXZ_ERR_INVALID_ARGUMENT);
     rekey.operation = HEXZ_REKEY_ADD;
     CHECK_STATUS(hexz_snapshot_rekey(&rekey), HEXZ_ERR_INVALID_ARGUMENT);
+    rekey.password = decline;
+    CHECK_STATUS(hexz_snapshot_rekey(&rekey), HEXZ_ERR_INVALID_ARGUMENT);
+    rekey.path = in_folder("disk.hxz");
+    CHECK_STATUS(hexz_snapshot_rekey(&rekey), HEXZ_ERR_NOT_ENCRYPTED);
+    rekey.password = NULL;
+    rekey.password_data = &junk;
+    CHECK(hexz_snapshot_rekey(&rekey) < 0);
 }
 
 int main(void)

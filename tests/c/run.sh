@@ -10,6 +10,8 @@
 #   HEXZ_INCLUDE  where hexz.h is                         (include)
 #   HEXZ_C_MODES  which modes, of: plain valgrind asan tsan static  (all)
 #   HEXZ_C_OUT    where programs are built                (target/c-tests)
+#   HEXZ_C_JOBS   how many run at once                    (the CPUs there are)
+#   HEXZ_SOAK     set: hostile_encrypted takes every byte and not every so many, which takes hours
 #   CC, CXX       the compilers                           (gcc, g++)
 set -uo pipefail
 
@@ -24,18 +26,24 @@ cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later
-    roundtrip same verify progress cancel threads guest hostile dlopen fault)
-# Stands in front of the C library, which valgrind and the sanitizers do too.
-plain_only=" fault "
+    roundtrip same verify progress cancel threads guest hostile dlopen fault
+    password encrypted rekey rekey_torn secrets hostile_encrypted)
+# fault stands in front of the C library, which valgrind and the sanitizers do
+# too; secrets looks through all memory, theirs included; hostile_encrypted makes
+# a key from a password each time.
+plain_only=" fault secrets hostile_encrypted "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
-tsan_programs=" lasterror cancel threads progress "
+tsan_programs=" lasterror cancel threads progress password "
 # The static library is the same code; that it links and works is what is new.
-static_programs=" version nulls profiles same verify threads "
+static_programs=" version nulls profiles same verify threads password "
 # What rustc --print native-static-libs names for it.
 static_libs=(-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc)
 
 strict=(-std=c99 -Wall -Wextra -Wpedantic -Werror -g "-I$include")
+# Seconds.
+limit=1800
+[ -z "${HEXZ_SOAK:-}" ] || limit=86400
 passed=0
 failed=0
 
@@ -76,11 +84,13 @@ flags_of() {
     esac
 }
 
-# build MODE NAME: the program as $out/MODE/NAME, once for plain and valgrind.
+# build MODE NAME: the program as $out/MODE/NAME.
 build() {
     local mode=$1 name=$2 sources=("$here/$2.c") libs=(-L"$out/lib" "-Wl,-rpath,$out/lib" -lhexz)
     [ "$name" = dlopen ] && libs=(-ldl)
-    [ "$name" != dlopen ] && sources+=("$here/fixture.c")
+    [ "$name" != dlopen ] && sources+=("$here/fixture.c" "$here/passwords.c")
+    [[ $name == hostile* ]] && sources+=("$here/damage.c")
+    [[ $name == rekey* ]] && sources+=("$here/rekeyed.c")
     [ "$mode" = static ] && libs=("$libdir/libhexz.a" "${static_libs[@]}")
     # Dynamic, so that the library finds the shim's functions before the C library's.
     [ "$name" = fault ] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
@@ -91,13 +101,12 @@ build() {
 
 # run MODE NAME: within a time that nothing that works comes near.
 run() {
-    local mode=$1 program=$out/$1/$2 arguments=() command=(timeout -k 10 1800)
+    local mode=$1 program=$out/$1/$2 arguments=() command=(timeout -k 10 "$limit")
     [ "$2" = dlopen ] && arguments=("$out/lib/libhexz.so.0")
     case $mode in
     valgrind)
         command+=(valgrind --quiet --error-exitcode=97 --leak-check=full --num-callers=30
             --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect)
-        program=$out/plain/$2
         ;;
     tsan) command+=("${tsan_prefix[@]}") ;;
     esac
@@ -134,6 +143,31 @@ step() {
     "$@" >"$log" 2>&1
     status=$?
     report "$mode" "$name" "$status" "$log"
+}
+
+# Programs that run, by process: their modes and names.
+declare -A running=()
+jobs_max=${HEXZ_C_JOBS:-$(nproc)}
+
+build_and_run() {
+    build "$1" "$2" && run "$1" "$2"
+}
+
+# start MODE NAME: the program as one test, beside others. None of them looks at a clock.
+start() {
+    [ ${#running[@]} -lt "$jobs_max" ] || finish_one
+    build_and_run "$1" "$2" >"$out/$1-$2.log" 2>&1 &
+    running[$!]="$1 $2"
+}
+
+# finish_one: waits for the first that ends, and reports it.
+finish_one() {
+    local pid status mode name
+    wait -n -p pid "${!running[@]}"
+    status=$?
+    read -r mode name <<<"${running[$pid]}"
+    unset "running[$pid]"
+    report "$mode" "$name" "$status" "$out/$mode-$name.log"
 }
 
 two_units() {
@@ -184,14 +218,11 @@ for mode in $modes; do
     for name in "${programs[@]}"; do
         [[ $list == *" $name "* ]] && wanted "$name" || continue
         [[ $mode != plain && $plain_only == *" $name "* ]] && continue
-        built=$mode
-        [ "$mode" = valgrind ] && built=plain
-        if ! build "$built" "$name" >"$out/$built-$name.log" 2>&1; then
-            report "$mode" "$name" 1 "$out/$built-$name.log"
-            continue
-        fi
-        step "$mode" "$name" run "$mode" "$name"
+        start "$mode" "$name"
     done
+done
+while [ ${#running[@]} -gt 0 ]; do
+    finish_one
 done
 
 echo "c: $passed passed, $failed failed"

@@ -3,7 +3,7 @@
  * library reads and is zeroed where it writes, and never a byte past the size
  * given is touched. Each struct is placed against a page that cannot be
  * accessed, and once more with canaries behind it. */
-#include "fixture.h"
+#include "passwords.h"
 
 #include <stddef.h>
 #include <sys/mman.h>
@@ -31,6 +31,7 @@ struct shape {
 
 static unsigned char *room;
 static hexz_snapshot *snapshot;
+static struct passwords passwords;
 static unsigned char disk[20000];
 
 static const char *out_path(void)
@@ -84,6 +85,18 @@ static hexz_status call_open(void *object)
     CHECK((opened != NULL) == (status == HEXZ_OK));
     hexz_snapshot_close(opened);
     return status;
+}
+
+/* The password stays what it is, so that this can be done again. */
+static void fill_rekey(void *object)
+{
+    hexz_rekey_opts opts = rekey_of(in_folder("secret.hxz"), HEXZ_REKEY_REPLACE, &passwords);
+    memcpy(object, &opts, sizeof(opts));
+}
+
+static hexz_status call_rekey(void *object)
+{
+    return hexz_snapshot_rekey(object);
 }
 
 static hexz_status call_verify(void *object)
@@ -154,17 +167,6 @@ static int32_t swallow(void *user_data, const void *buf, size_t len)
     (void)user_data;
     (void)buf;
     (void)len;
-    return 0;
-}
-
-static int32_t give_password(void *user_data, const hexz_password_request *request, char *buf, size_t capacity,
-                             size_t *len)
-{
-    (void)user_data;
-    (void)request;
-    (void)capacity;
-    memcpy(buf, "secret", 6);
-    *len = 6;
     return 0;
 }
 
@@ -253,26 +255,13 @@ static hexz_status call_storage(void *object)
     return call_open(&opts);
 }
 
-static void fill_rekey(void *object)
-{
-    hexz_rekey_opts opts = HEXZ_INIT(hexz_rekey_opts);
-    opts.path = in_folder("disk.hxz");
-    opts.operation = HEXZ_REKEY_ADD;
-    opts.password = give_password;
-    memcpy(object, &opts, sizeof(opts));
-}
-
-static hexz_status call_rekey(void *object)
-{
-    return hexz_snapshot_rekey(object);
-}
-
 static const struct shape shapes[] = {
     {"hexz_build_opts", 184, sizeof(hexz_build_opts), READ, fill_build, call_build},
     {"hexz_profile (custom)", 40, sizeof(hexz_profile), READ, fill_custom, call_custom},
     {"hexz_open_opts", 96, sizeof(hexz_open_opts), READ, fill_open, call_open},
     {"hexz_verify_opts", 48, sizeof(hexz_verify_opts), READ, fill_nothing, call_verify},
     {"hexz_extract_opts", 80, sizeof(hexz_extract_opts), READ, fill_extract, call_extract},
+    {"hexz_rekey_opts", 56, sizeof(hexz_rekey_opts), READ, fill_rekey, call_rekey},
     {"hexz_profile (resolved)", 40, sizeof(hexz_profile), WRITE, fill_nothing, call_resolve},
     {"hexz_build_report", 176, sizeof(hexz_build_report), WRITE, fill_nothing, call_report},
     {"hexz_info", 136, sizeof(hexz_info), WRITE, fill_nothing, call_info},
@@ -285,7 +274,6 @@ static const struct shape shapes[] = {
     {"hexz_sink (build)", 48, sizeof(hexz_sink), LATER, fill_sink, call_build_sink},
     {"hexz_sink (extract)", 48, sizeof(hexz_sink), LATER, fill_sink, call_extract_sink},
     {"hexz_storage", 48, sizeof(hexz_storage), LATER, fill_storage, call_storage},
-    {"hexz_rekey_opts", 56, sizeof(hexz_rekey_opts), LATER, fill_rekey, call_rekey},
 };
 
 /* What has to be zero, by the shape's place in the table. */
@@ -485,6 +473,9 @@ int main(void)
     put_file(in_folder("disk.raw"), disk, sizeof(disk));
     CHECK_OK(hexz_build(&opts));
     snapshot = must_open(in_folder("disk.hxz"));
+    passwords = password_is("secret");
+    opts = encrypted_build_of(in_folder("disk.raw"), in_folder("secret.hxz"), &passwords);
+    CHECK_OK(hexz_build(&opts));
 
     for (i = 0; i < COUNT(shapes); i++) {
         sizes_of(&shapes[i], 64);

@@ -1,9 +1,7 @@
 /* One snapshot, many threads: random reads against the source while others
  * verify, extract, walk extents and fail; with a roomy cache and with one that
- * holds next to nothing. */
-#include "fixture.h"
-
-#include <pthread.h>
+ * holds next to nothing, plain and encrypted. */
+#include "passwords.h"
 
 #define READERS 4
 
@@ -100,17 +98,22 @@ static void *extract(void *argument)
     return NULL;
 }
 
-static void all_at_once(uint64_t cache_size, const uint8_t *expect_root)
+static void all_at_once(const char *name, uint64_t cache_size, const uint8_t *expect_root)
 {
     static void *(*const tasks[])(void *) = {verify, extract, extract, walk_extents, fail_at_random};
     enum { TASKS = sizeof(tasks) / sizeof(tasks[0]) };
     pthread_t threads[READERS + TASKS];
     struct job jobs[READERS + TASKS];
     hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+    struct passwords passwords = password_is("secret");
     hexz_snapshot *snapshot = NULL;
     unsigned i;
 
-    opts.path = in_folder("snap.hxz");
+    check_about("%s, cache of %lu bytes", name, (unsigned long)cache_size);
+    opts.path = in_folder(name);
+    opts.flags = HEXZ_OPEN_ALLOW_PLAIN;
+    opts.password = answer;
+    opts.password_data = &passwords;
     opts.cache_size = cache_size;
     opts.expect_root = expect_root;
     if (!CHECK_OK(hexz_snapshot_open(&opts, &snapshot)))
@@ -124,6 +127,7 @@ static void all_at_once(uint64_t cache_size, const uint8_t *expect_root)
     for (i = 0; i < READERS + TASKS; i++)
         (void)pthread_join(threads[i], NULL);
     hexz_snapshot_close(snapshot);
+    check_about("%s", "");
 }
 
 /* Builds beside each other know nothing of each other. */
@@ -165,6 +169,7 @@ static void builds_side_by_side(void)
 
 int main(void)
 {
+    struct passwords passwords = password_is("secret");
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("snap.hxz"));
     hexz_build_report report = HEXZ_INIT(hexz_build_report);
     int small = fixture_small();
@@ -185,9 +190,14 @@ int main(void)
     opts.report = &report;
     CHECK_OK(hexz_build(&opts));
 
-    all_at_once(0, NULL);
-    all_at_once(1, NULL);
-    all_at_once((uint64_t)64 << 10, report.root);
+    all_at_once("snap.hxz", 0, NULL);
+    all_at_once("snap.hxz", 1, NULL);
+    all_at_once("snap.hxz", (uint64_t)64 << 10, report.root);
+    opts = encrypted_build_of(in_folder("disk.raw"), in_folder("secret.hxz"), &passwords);
+    opts.memory = in_folder("mem.raw");
+    opts.profile = "embedded";
+    CHECK_OK(hexz_build(&opts));
+    all_at_once("secret.hxz", 1, NULL);
     builds_side_by_side();
     free(disk);
     free(memory);

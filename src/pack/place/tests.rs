@@ -88,8 +88,13 @@ fn pack_with(
 }
 
 fn placer(slots: usize, runs: Option<usize>, block_size: usize, chunks: bool) -> Placer {
-    let runs = runs.map(|slots| DedupTable::new(slots).unwrap());
-    Placer::new(DedupTable::new(slots).unwrap(), runs, block_size, chunks)
+    let runs = runs.map(|slots| DedupTable::new(slots, "test").unwrap());
+    Placer::new(
+        DedupTable::new(slots, "test").unwrap(),
+        runs,
+        block_size,
+        chunks,
+    )
 }
 
 /// Fragments of all kinds: own windows, pooled windows, copies within a window, zeros.
