@@ -43,6 +43,11 @@ test:
 	tools/deps.sh build test python
 	tools/test.sh
 
+#: make soak       what CI runs a short form of, whole: every byte of an encrypted file changed
+soak: all
+	tools/deps.sh build test
+	HEXZ_SOAK=1 HEXZ_C_MODES=plain tests/c/run.sh hostile hostile_encrypted
+
 #: make demo       a real disk image and memory dump into snapshots and back
 demo:
 	tools/deps.sh build data demo
@@ -73,7 +78,7 @@ uninstall:
 clean:
 	$(CARGO) clean --release
 	$(CARGO) clean --profile dev
-	rm -rf target/tool target/hexz target/libhexz.a target/venv
+	rm -rf target/tool target/hexz target/libhexz.a target/venv target/go target/zig
 
-.PHONY: all help lib tool static test demo bench data install install-strip uninstall clean
+.PHONY: all help lib tool static test soak demo bench data install install-strip uninstall clean
 .DELETE_ON_ERROR:

@@ -18,7 +18,8 @@ step() {
     printf -- '-- %s: %d s\n' "$title" $((SECONDS - start))
 }
 
-step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload
+step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload \
+    tests/examples.sh tests/cpp/*.sh bindings/*/*.sh
 step 'Rust formatting' cargo fmt --check
 step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings
 step 'Rust tests' cargo test --locked
@@ -26,6 +27,7 @@ step 'build' make --no-print-directory all
 step 'C and C++ tests' tests/c/run.sh
 step 'examples' tests/examples.sh
 step 'C++' tests/cpp/run.sh
+step 'Go' bindings/go/test.sh
 step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
 step 'independent decoder' tests/decoder/run.sh
 step 'installation' tools/install-test.sh

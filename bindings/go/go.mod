@@ -1,0 +1,3 @@
+module hexz
+
+go 1.24

@@ -1,0 +1,6 @@
+//go:build !hexz_static
+
+package hexz
+
+// #cgo pkg-config: hexz
+import "C"

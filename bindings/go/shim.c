@@ -1,0 +1,126 @@
+#include "shim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "_cgo_export.h"
+
+/* Passes a status on, with what this thread's failure left behind. */
+static hexz_status taken(hexz_status status, hexz_go_error *error)
+{
+    if (status != HEXZ_OK) {
+        const char *text = hexz_last_error();
+        size_t size = strlen(text) + 1;
+        error->system = hexz_last_errno();
+        error->text = malloc(size);
+        if (error->text != NULL)
+            memcpy(error->text, text, size);
+    }
+    return status;
+}
+
+static int32_t on_password(void *user_data, const hexz_password_request *request, char *buf,
+                           size_t capacity, size_t *len)
+{
+    return hexzGoPassword((uintptr_t)user_data, (hexz_password_request *)request, buf, capacity,
+                          len);
+}
+
+static int32_t on_progress(void *user_data, const hexz_progress *progress)
+{
+    return hexzGoProgress((uintptr_t)user_data, (hexz_progress *)progress);
+}
+
+#define SET_PASSWORD(opts, hooks)                                                                  \
+    do {                                                                                           \
+        (opts)->password = ((hooks).which & HEXZ_GO_PASSWORD) != 0 ? on_password : NULL;           \
+        (opts)->password_data = (void *)(hooks).call;                                              \
+    } while (0)
+
+#define SET_PROGRESS(opts, hooks)                                                                  \
+    do {                                                                                           \
+        (opts)->progress = ((hooks).which & HEXZ_GO_PROGRESS) != 0 ? on_progress : NULL;           \
+        (opts)->progress_data = (void *)(hooks).call;                                              \
+    } while (0)
+
+hexz_status hexz_go_profile_resolve(const char *name, hexz_profile *out, hexz_go_error *error)
+{
+    return taken(hexz_profile_resolve(name, out), error);
+}
+
+hexz_status hexz_go_cancel_new(hexz_cancel **out, hexz_go_error *error)
+{
+    return taken(hexz_cancel_new(out), error);
+}
+
+hexz_status hexz_go_build(const hexz_build_opts *opts, hexz_go_hooks hooks,
+                          hexz_build_report *report, hexz_go_error *error)
+{
+    hexz_build_opts full = *opts;
+    SET_PASSWORD(&full, hooks);
+    SET_PROGRESS(&full, hooks);
+    full.report = report;
+    return taken(hexz_build(&full), error);
+}
+
+hexz_status hexz_go_open(const hexz_open_opts *opts, hexz_go_hooks hooks,
+                         const uint8_t *expect_root, hexz_snapshot **out, hexz_go_error *error)
+{
+    hexz_open_opts full = *opts;
+    SET_PASSWORD(&full, hooks);
+    full.expect_root = expect_root;
+    return taken(hexz_snapshot_open(&full, out), error);
+}
+
+hexz_status hexz_go_info(const hexz_snapshot *snapshot, hexz_info *out, hexz_go_error *error)
+{
+    return taken(hexz_snapshot_info(snapshot, out), error);
+}
+
+hexz_status hexz_go_stream(const hexz_snapshot *snapshot, uint32_t index, hexz_stream_info *out,
+                           hexz_go_error *error)
+{
+    return taken(hexz_snapshot_stream(snapshot, index, out), error);
+}
+
+hexz_status hexz_go_find(const hexz_snapshot *snapshot, const char *name, uint32_t *index,
+                         hexz_go_error *error)
+{
+    return taken(hexz_snapshot_find(snapshot, name, index), error);
+}
+
+hexz_status hexz_go_read(const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
+                         void *buf, size_t len, hexz_go_error *error)
+{
+    return taken(hexz_snapshot_read(snapshot, stream, offset, buf, len), error);
+}
+
+hexz_status hexz_go_extent(const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
+                           hexz_extent *out, hexz_go_error *error)
+{
+    return taken(hexz_snapshot_extent(snapshot, stream, offset, out), error);
+}
+
+hexz_status hexz_go_verify(const hexz_snapshot *snapshot, const hexz_verify_opts *opts,
+                           hexz_go_hooks hooks, hexz_verify_report *report, hexz_go_error *error)
+{
+    hexz_verify_opts full = *opts;
+    SET_PROGRESS(&full, hooks);
+    full.report = report;
+    return taken(hexz_snapshot_verify(snapshot, &full), error);
+}
+
+hexz_status hexz_go_extract(const hexz_snapshot *snapshot, const hexz_extract_opts *opts,
+                            hexz_go_hooks hooks, hexz_go_error *error)
+{
+    hexz_extract_opts full = *opts;
+    SET_PROGRESS(&full, hooks);
+    return taken(hexz_snapshot_extract(snapshot, &full), error);
+}
+
+hexz_status hexz_go_rekey(const hexz_rekey_opts *opts, hexz_go_hooks hooks, hexz_go_error *error)
+{
+    hexz_rekey_opts full = *opts;
+    SET_PASSWORD(&full, hooks);
+    return taken(hexz_snapshot_rekey(&full), error);
+}
