@@ -28,6 +28,7 @@ step 'C and C++ tests' tests/c/run.sh
 step 'examples' tests/examples.sh
 step 'C++' tests/cpp/run.sh
 step 'Go' bindings/go/test.sh
+step 'Zig' bindings/zig/test.sh
 step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
 step 'independent decoder' tests/decoder/run.sh
 step 'installation' tools/install-test.sh

@@ -1,0 +1,149 @@
+//! Making a snapshot.
+
+const c = @import("c.zig");
+const Error = @import("status.zig").Error;
+const check = @import("failure.zig").check;
+const mirror = @import("mirror.zig");
+const Text = @import("text.zig").Text;
+const Cancel = @import("cancel.zig").Cancel;
+const Encryption = @import("password.zig").Encryption;
+const Keyring = @import("password.zig").Keyring;
+const ProfileChoice = @import("profile.zig").ProfileChoice;
+const ProgressCallback = @import("progress.zig").ProgressCallback;
+const Root = @import("snapshot.zig").Root;
+
+/// How a source is stored.
+pub const Format = enum(u32) {
+    /// Looks: what begins as a qcow2 image is one, anything else is raw. A guest that may write to its
+    /// raw disk may also write a qcow2 header there: say `.raw` where you know it.
+    auto = c.HEXZ_FORMAT_AUTO,
+    /// The bytes are the disk.
+    raw = c.HEXZ_FORMAT_RAW,
+    /// qcow2, versions 2 and 3.
+    qcow2 = c.HEXZ_FORMAT_QCOW2,
+};
+
+/// What to build from, and how.
+pub const BuildOptions = struct {
+    /// The disk image: a regular file or a block device. It becomes the stream "disk".
+    source: []const u8,
+    /// A memory dump. It becomes the stream "memory", byte for byte.
+    memory: ?[]const u8 = null,
+    /// The snapshot file to make. It appears complete or not at all.
+    output: []const u8,
+    profile: ProfileChoice = .generic,
+    /// Of `source`.
+    format: Format = .auto,
+    /// Encrypts with AES-256-GCM under this password.
+    encrypt: ?Encryption = null,
+    /// Cuts content-defined chunks in place of fixed 4 KiB units: for data that shifts by odd numbers
+    /// of bytes, such as text and archives.
+    cdc: bool = false,
+    /// Replaces an output that is there, in one step, once the new one is complete.
+    overwrite: bool = false,
+    /// Waits until the output is on stable storage.
+    sync: bool = true,
+    /// Lets an image open the other files that its header names. Only for images from a source that you
+    /// trust with your files. Without effect on raw images.
+    allow_backing: bool = false,
+    /// Skips QEMU's image locks and the check that no source changed while it was read.
+    force_share: bool = false,
+    /// Threads that use CPU, the calling one included: 1 starts none. 0: as many as the CPUs that this
+    /// process may use. The snapshot does not depend on it.
+    threads: u32 = 0,
+    /// Bytes of memory for the work, for any size of source; 0: 256 MiB.
+    memory_limit: u64 = 0,
+    progress: ?ProgressCallback = null,
+    /// Stops the build when triggered. Must live until `build` returns.
+    cancel: ?Cancel = null,
+
+    fn flags(options: *const BuildOptions) u64 {
+        var bits: u64 = 0;
+        if (options.encrypt != null) bits |= c.HEXZ_BUILD_ENCRYPT;
+        if (options.cdc) bits |= c.HEXZ_BUILD_CDC;
+        if (options.overwrite) bits |= c.HEXZ_BUILD_OVERWRITE;
+        if (!options.sync) bits |= c.HEXZ_BUILD_NO_SYNC;
+        if (options.allow_backing) bits |= c.HEXZ_BUILD_ALLOW_BACKING;
+        if (options.force_share) bits |= c.HEXZ_BUILD_FORCE_SHARE;
+        return bits;
+    }
+};
+
+/// What a build did.
+pub const BuildReport = struct {
+    /// Bytes read from the sources; holes are not read.
+    bytes_read: u64,
+    /// Logical bytes of zeros, holes among them: they take no space.
+    bytes_zero: u64,
+    /// Logical bytes that were found elsewhere in this snapshot.
+    bytes_duplicate: u64,
+    /// Logical bytes that the parent has.
+    bytes_inherited: u64,
+    /// Logical bytes that were new, before compression.
+    bytes_unique: u64,
+    /// The same after compression.
+    bytes_stored: u64,
+    /// Stored bytes that no stream refers to any more.
+    bytes_dead: u64,
+    /// Blocks stored.
+    blocks: u64,
+    /// Bytes of the snapshot file.
+    file_size: u64,
+    /// Names all that the snapshot holds: see `OpenOptions.expect_root`.
+    root: Root,
+    /// Nanoseconds spent reading the sources. This and the next five are sums over the threads.
+    read_ns: u64,
+    /// Nanoseconds spent hashing units.
+    hash_ns: u64,
+    /// Nanoseconds spent compressing.
+    compress_ns: u64,
+    /// Nanoseconds spent encrypting.
+    seal_ns: u64,
+    /// Nanoseconds spent writing the output.
+    write_ns: u64,
+    /// Nanoseconds until the output was durable and had its name.
+    sync_ns: u64,
+    /// Nanoseconds from the beginning of the call to its end, by the clock.
+    total_ns: u64,
+};
+
+/// Builds a snapshot from a disk image and, if given, a memory dump. Returns when all is done; several
+/// builds may run at once, on threads of their own. After an error there is no new file, and an old
+/// output is as it was. The password is asked for, and the callbacks run, on this thread.
+pub fn build(options: BuildOptions) Error!BuildReport {
+    var texts: [4]Text = @splat(.{});
+    var opts = mirror.sized(c.hexz_build_opts);
+    opts.flags = options.flags();
+    opts.source = try texts[0].set(options.source);
+    opts.memory = try texts[1].setOptional(options.memory);
+    opts.output = try texts[2].set(options.output);
+    var custom: c.hexz_profile = undefined;
+    switch (options.profile) {
+        .name => |name| opts.profile = try texts[3].set(name),
+        .custom => |profile| {
+            custom = profile.toC();
+            opts.custom = &custom;
+        },
+    }
+    opts.source_format = @backingInt(options.format);
+    opts.threads = options.threads;
+    opts.memory_limit = options.memory_limit;
+    var keyring: Keyring = .{};
+    if (options.encrypt) |encryption| {
+        keyring.create = encryption.password;
+        opts.password = Keyring.answer;
+        opts.password_data = &keyring;
+        opts.kdf_memory_kib = encryption.kdf.memory_kib;
+        opts.kdf_passes = encryption.kdf.passes;
+        opts.kdf_lanes = encryption.kdf.lanes;
+    }
+    if (options.progress) |progress| {
+        opts.progress = progress.function;
+        opts.progress_data = progress.context;
+    }
+    if (options.cancel) |cancel| opts.cancel = cancel.handle;
+    var report = mirror.sized(c.hexz_build_report);
+    opts.report = &report;
+    try check(c.hexz_build(&opts));
+    return mirror.fromC(BuildReport, report);
+}

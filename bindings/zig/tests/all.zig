@@ -1,0 +1,10 @@
+test {
+    _ = @import("header.zig");
+    _ = @import("roundtrip.zig");
+    _ = @import("reader.zig");
+    _ = @import("errors.zig");
+    _ = @import("callbacks.zig");
+    _ = @import("encryption.zig");
+    _ = @import("threads.zig");
+    _ = @import("hostile.zig");
+}
