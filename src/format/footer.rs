@@ -20,23 +20,14 @@ pub struct Footer {
     pub root: Hash,
     /// Hash of the root page before it was sealed; zero in a plain file.
     pub piece_hash: Hash,
-    /// What [`Footer::authenticate`] put there; zero in a plain file.
+    /// MAC of the footer; zero in a plain file.
     pub mac: Hash,
 }
 
 impl Footer {
-    /// Sets the MAC: what `mac` gives for the footer's bytes without MAC and checksum.
-    pub fn authenticate(&mut self, mac: impl FnOnce(&[u8]) -> Hash) {
-        self.mac = mac(&super::without_mac(self.encode(), MAC_AT));
-    }
-
-    /// Whether the MAC is what `mac` gives, compared by `same`.
-    pub fn is_authentic(
-        &self,
-        mac: impl FnOnce(&[u8]) -> Hash,
-        same: impl FnOnce(&Hash, &Hash) -> bool,
-    ) -> bool {
-        same(&mac(&super::without_mac(self.encode(), MAC_AT)), &self.mac)
+    /// What the MAC is of.
+    pub fn mac_input(&self) -> Vec<u8> {
+        super::without_mac(self.encode(), MAC_AT)
     }
 
     /// The 4 KiB of this footer.

@@ -37,7 +37,7 @@ pub struct Header {
     pub file_id: [u8; 16],
     /// Ties an encrypted file to its key; zero in a plain one.
     pub commitment: Hash,
-    /// What [`Header::authenticate`] put there; zero in a plain file.
+    /// MAC of the header; zero in a plain file.
     pub mac: Hash,
 }
 
@@ -47,20 +47,10 @@ impl Header {
         self.incompat & incompat::ENCRYPTED != 0
     }
 
-    /// Sets the MAC: what `mac` gives for the header's bytes without MAC and checksum.
-    pub fn authenticate(&mut self, mac: impl FnOnce(&[u8]) -> Hash) {
-        self.mac = mac(&super::without_mac(self.encode(), MAC_AT));
-    }
-
-    /// Whether the MAC is what `mac` gives for `bytes`, which this header was decoded from,
-    /// compared by `same`. Of names there may be others than we would write.
-    pub fn is_authentic(
-        &self,
-        bytes: &[u8],
-        mac: impl FnOnce(&[u8]) -> Hash,
-        same: impl FnOnce(&Hash, &Hash) -> bool,
-    ) -> bool {
-        same(&mac(&super::without_mac(bytes.to_vec(), MAC_AT)), &self.mac)
+    /// What the MAC of a header of these 4 KiB is of. Of its bytes, and not of its fields: of names
+    /// there may be others than we would write.
+    pub fn mac_input(bytes: &[u8]) -> Vec<u8> {
+        super::without_mac(bytes.to_vec(), MAC_AT)
     }
 
     /// The 4 KiB of this header.

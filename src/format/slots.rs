@@ -42,7 +42,7 @@ pub struct SlotPage {
     pub file_id: [u8; 16],
     /// The slots; at least one is used.
     pub slots: [Option<KeySlot>; SLOTS],
-    /// What [`SlotPage::authenticate`] put there.
+    /// MAC of this copy.
     pub mac: Hash,
 }
 
@@ -105,18 +105,9 @@ impl SlotPage {
         Ok(page)
     }
 
-    /// Sets the MAC: what `mac` gives for the page's bytes without MAC and checksum.
-    pub fn authenticate(&mut self, mac: impl FnOnce(&[u8]) -> Hash) {
-        self.mac = mac(&super::without_mac(self.encode(), MAC_AT));
-    }
-
-    /// Whether the MAC is what `mac` gives, compared by `same`.
-    pub fn is_authentic(
-        &self,
-        mac: impl FnOnce(&[u8]) -> Hash,
-        same: impl FnOnce(&Hash, &Hash) -> bool,
-    ) -> bool {
-        same(&mac(&super::without_mac(self.encode(), MAC_AT)), &self.mac)
+    /// What the MAC is of.
+    pub fn mac_input(&self) -> Vec<u8> {
+        super::without_mac(self.encode(), MAC_AT)
     }
 }
 
@@ -189,7 +180,7 @@ mod tests {
             slots,
             mac: [0; 32],
         };
-        page.authenticate(|bytes| *blake3::hash(bytes).as_bytes());
+        page.mac = *blake3::hash(&page.mac_input()).as_bytes();
         page
     }
 
@@ -208,17 +199,16 @@ mod tests {
 
     #[test]
     fn padding_kinds_and_macs_are_checked_under_a_good_checksum() {
-        let mac = |bytes: &[u8]| *blake3::hash(bytes).as_bytes();
-        let same = |a: &Hash, b: &Hash| a == b;
+        let is_authentic = |page: SlotPage| *blake3::hash(&page.mac_input()).as_bytes() == page.mac;
         let good = page(1).encode();
-        assert!(page(1).is_authentic(mac, same));
+        assert!(is_authentic(page(1)));
         for at in MAGIC.len()..CRC_AT {
             let mut bad = good.clone();
             bad[at] ^= 1;
             let crc = crc32c::crc32c(&bad[..CRC_AT]).to_le_bytes();
             bad[CRC_AT..].copy_from_slice(&crc);
             if let Ok(page) = SlotPage::decode(&bad) {
-                assert!(!page.is_authentic(mac, same), "byte {at}");
+                assert!(!is_authentic(page), "byte {at}");
             }
         }
         let mut none = page(1);

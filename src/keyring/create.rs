@@ -36,7 +36,7 @@ impl Encryption {
             commitment: file_key.commitment(),
             ..Header::default()
         };
-        header.authenticate(|bytes| keys.mac(Place::Header, bytes));
+        header.mac = keys.mac(Place::Header, &Header::mac_input(&header.encode()));
         let mut slots = SlotPage {
             generation: 1,
             file_id,
@@ -45,7 +45,7 @@ impl Encryption {
         };
         let wrapped = WrappedKey::wrap(file_key, &file_id, password, cost, operand)?;
         slots.slots[0] = Some(slot(&wrapped));
-        slots.authenticate(|bytes| keys.mac(Place::Slots, bytes));
+        slots.mac = keys.mac(Place::Slots, &slots.mac_input());
         Ok(Encryption {
             keys,
             header,

@@ -78,7 +78,7 @@ impl SlotCopies {
                 Error::corrupt(operand, why)
             };
             let page = SlotPage::decode(copy).map_err(|why| corrupt(why.to_string()))?;
-            let authentic = page.is_authentic(|bytes| keys.mac(Place::Slots, bytes), same);
+            let authentic = same(&keys.mac(Place::Slots, &page.mac_input()), &page.mac);
             if page.file_id != header.file_id || !authentic {
                 return Err(corrupt("its MAC does not fit".to_owned()));
             }
@@ -131,11 +131,11 @@ fn unlock(
         return Err(corrupt("its key slots hold the key of another file"));
     }
     let keys = file_key.keys(header.file_id)?;
-    let header_mac = |bytes: &[u8]| keys.mac(Place::Header, bytes);
-    if !header.is_authentic(header_bytes, header_mac, same) {
+    let header_mac = keys.mac(Place::Header, &Header::mac_input(header_bytes));
+    if !same(&header_mac, &header.mac) {
         return Err(corrupt("the header's MAC does not fit"));
     }
-    if !slots.is_authentic(|bytes| keys.mac(Place::Slots, bytes), same) {
+    if !same(&keys.mac(Place::Slots, &slots.mac_input()), &slots.mac) {
         return Err(corrupt("the key slots' MAC does not fit"));
     }
     Ok(Some(Unlocked {

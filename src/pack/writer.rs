@@ -296,7 +296,7 @@ impl<'s> Writer<'s> {
             mac: [0; 32],
         };
         if let Some(keys) = self.keys {
-            footer.authenticate(|bytes| keys.mac(Place::Footer, bytes));
+            footer.mac = keys.mac(Place::Footer, &footer.mac_input());
         }
         self.put(&page)?;
         self.put(&footer.encode())?;

@@ -221,7 +221,7 @@ impl Ends {
         let Some(keys) = keys else {
             return RootPage::decode(&stored_root, false).map_err(corrupt);
         };
-        if !footer.is_authentic(|bytes| keys.mac(Place::Footer, bytes), same) {
+        if !same(&keys.mac(Place::Footer, &footer.mac_input()), &footer.mac) {
             return Err(corrupt("the footer's MAC does not fit".into()));
         }
         let len = footer.root_len.saturating_sub(SEAL_LEN);
@@ -247,13 +247,14 @@ impl Ends {
         let (Some(keys), Some(slots)) = (&snapshot.keys, &self.slots) else {
             return Ok(());
         };
-        let header = |bytes: &[u8]| keys.mac(Place::Header, bytes);
-        let footer = |bytes: &[u8]| keys.mac(Place::Footer, bytes);
-        let authentic = self.header.is_authentic(&self.header_bytes, header, same);
-        if self.header != snapshot.header || !authentic {
+        let header = keys.mac(Place::Header, &Header::mac_input(&self.header_bytes));
+        if self.header != snapshot.header || !same(&header, &self.header.mac) {
             return Err(Error::corrupt(operand, "the header's MAC does not fit"));
         }
-        if !self.footer.is_authentic(footer, same) {
+        if !same(
+            &keys.mac(Place::Footer, &self.footer.mac_input()),
+            &self.footer.mac,
+        ) {
             return Err(Error::corrupt(operand, "the footer's MAC does not fit"));
         }
         slots.check(&self.header, keys, operand)

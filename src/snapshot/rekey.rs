@@ -114,7 +114,7 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         .generation
         .checked_add(1)
         .ok_or_else(|| Error::corrupt(&operand, "the generation of its key slots is the last"))?;
-    slots.authenticate(|bytes| keys.mac(Place::Slots, bytes));
+    slots.mac = keys.mac(Place::Slots, &slots.mac_input());
     let bytes = slots.encode();
     wipe_stack();
     let other = 1 - copy.min(1);
