@@ -14,7 +14,7 @@ use hexz::codec::{Encoder, Method};
 use hexz::format::Codec;
 use hexz::pack::unit_hash;
 use hexz::profile::Compression;
-use hexz::source::{Content, Format};
+use hexz::source::{Access, Content, Format};
 
 /// Bytes that a thread takes at once, as a build reads them.
 const SHARE: u64 = 1 << 20;
@@ -93,7 +93,11 @@ fn main() {
 
 /// The input's data, holes left out as a build leaves them out, in shares.
 fn shares(input: &str) -> Vec<(u64, usize)> {
-    let source = hexz::source::open(input.as_ref(), Format::Raw, true).unwrap();
+    let access = Access {
+        share: true,
+        other_files: false,
+    };
+    let source = hexz::source::open(input.as_ref(), Format::Raw, access).unwrap();
     let (mut shares, mut at) = (Vec::new(), 0);
     while at < source.size() {
         let (content, end) = source.content_at(at).unwrap();

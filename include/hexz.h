@@ -202,8 +202,11 @@ template <class T> static inline T hexz_init_() noexcept
 #define HEXZ_BUILD_NO_SYNC 8
 
 /**
- * Lets an image open other files: backing files and data files that its header names. Only for
- * images from a source that you trust with your files. Without effect on raw images.
+ * Lets a qcow2 image open other files: backing files and data files that its header names. Only
+ * for images from a source that you trust with your files. Without it such an image is
+ * HEXZ_ERR_SOURCE, whatever source_format says. Names are of plain files, relative ones begin in
+ * the folder of the image that names them, and the format of a backing file is what the image
+ * records, never guessed. Without effect on raw images.
  */
 #define HEXZ_BUILD_ALLOW_BACKING 16
 
@@ -255,8 +258,10 @@ template <class T> static inline T hexz_init_() noexcept
 #define HEXZ_FORMAT_RAW 1
 
 /**
- * qcow2, versions 2 and 3 (QEMU, docs/interop/qcow2.rst).
- * Not in this version: HEXZ_ERR_UNSUPPORTED, also when AUTO finds one.
+ * qcow2, versions 2 and 3 (QEMU, docs/interop/qcow2.rst): the disk in it as it is now, without its
+ * internal snapshots. Compressed clusters, subclusters, external data files and backing files
+ * (raw and qcow2, 64 at most) are read. Encrypted images are HEXZ_ERR_UNSUPPORTED, damaged ones
+ * HEXZ_ERR_SOURCE: what is missing never reads as zeros.
  */
 #define HEXZ_FORMAT_QCOW2 2
 
@@ -937,7 +942,11 @@ void hexz_cancel_free(hexz_cancel *cancel);
  * (RFC 9106): 1024 to 1048576 KiB, 1 to 64, 1 to 16, memory times passes at most 4194304; 0 means
  * 65536, 3 and 4. That memory comes besides memory_limit, and is given back before packing begins.
  *
- * The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
+ * The sources are regular files or block devices; a disk image may be qcow2 (see
+ * HEXZ_FORMAT_QCOW2), a memory dump is taken byte for byte. Other files are opened only with
+ * HEXZ_BUILD_ALLOW_BACKING, and none of them may be the output.
+ *
+ * With HEXZ_BUILD_OVERWRITE, or on a file system
  * without unnamed files, a process that is killed at the very moment when the output gets its name
  * may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
  * or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.

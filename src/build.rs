@@ -13,7 +13,7 @@ use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
 use crate::pack::{self, Options, Report, StreamInput};
 use crate::profile::Profile;
 use crate::sink::{Existing, FileSink, PendingFile};
-use crate::source::{self, Format, identity};
+use crate::source::{self, Access, Format, identity};
 
 /// Kinds of streams as the format has them.
 const DISK: u8 = 1;
@@ -40,6 +40,8 @@ pub struct BuildRequest<'a> {
     pub sync: bool,
     /// Whether sources may change while they are read.
     pub share: bool,
+    /// Whether a disk image may open the files that it names.
+    pub other_files: bool,
     /// Threads that may use CPU, the caller's included; 0 for all there are.
     pub threads: u32,
     /// Bytes of memory; 0 for the default.
@@ -61,14 +63,18 @@ pub fn build(
     control: &mut Control<'_>,
 ) -> Result<Report> {
     control.check()?;
-    let disk = source::open(request.source, request.source_format, request.share)?;
+    let access = Access {
+        share: request.share,
+        other_files: request.other_files,
+    };
+    let disk = source::open(request.source, request.source_format, access)?;
     let mut streams = vec![StreamInput {
         name: "disk".to_owned(),
         kind: DISK,
         source: disk,
     }];
     if let Some(path) = request.memory {
-        let memory = source::open(path, Format::Raw, request.share)?;
+        let memory = source::open(path, Format::Raw, access)?;
         streams.push(StreamInput {
             name: "memory".to_owned(),
             kind: MEMORY,

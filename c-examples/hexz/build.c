@@ -41,7 +41,6 @@ static const struct option_spec options[OPTION_COUNT] = {
     [CDC_AVG] = {"cdc-avg", 0, "SIZE", "average size of a chunk (64K)"},
     [CDC_MAX] = {"cdc-max", 0, "SIZE", "largest size of a chunk (128K)"},
     [FORMAT] = {"format", 'f', "KIND", "SOURCE is raw or qcow2; auto (the default) looks.\n"
-                                       "qcow2 is recognised and refused by this version;\n"
                                        "raw takes the bytes as they are"},
     [THREADS] = {"threads", 'j', "N", "threads that use CPU (as many as there are CPUs)"},
     [MEMORY_LIMIT] = {"memory-limit", 0, "SIZE", "memory to work in (256M)"},

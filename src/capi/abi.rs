@@ -82,8 +82,11 @@ pub const HEXZ_BUILD_OVERWRITE: u64 = 4;
 /// Does not wait until the output is on stable storage. After a power failure it may be damaged,
 /// which opening and verifying notice.
 pub const HEXZ_BUILD_NO_SYNC: u64 = 8;
-/// Lets an image open other files: backing files and data files that its header names. Only for
-/// images from a source that you trust with your files. Without effect on raw images.
+/// Lets a qcow2 image open other files: backing files and data files that its header names. Only
+/// for images from a source that you trust with your files. Without it such an image is
+/// HEXZ_ERR_SOURCE, whatever source_format says. Names are of plain files, relative ones begin in
+/// the folder of the image that names them, and the format of a backing file is what the image
+/// records, never guessed. Without effect on raw images.
 pub const HEXZ_BUILD_ALLOW_BACKING: u64 = 16;
 /// Skips QEMU's image locks and the check that no source changed while it was read. For a source
 /// that somebody writes the snapshot then holds no one moment.
@@ -117,8 +120,10 @@ pub const HEXZ_SOURCE_CONCURRENT: u64 = 1;
 pub const HEXZ_FORMAT_AUTO: u32 = 0;
 /// The bytes are the disk.
 pub const HEXZ_FORMAT_RAW: u32 = 1;
-/// qcow2, versions 2 and 3 (QEMU, docs/interop/qcow2.rst).
-/// Not in this version: HEXZ_ERR_UNSUPPORTED, also when AUTO finds one.
+/// qcow2, versions 2 and 3 (QEMU, docs/interop/qcow2.rst): the disk in it as it is now, without its
+/// internal snapshots. Compressed clusters, subclusters, external data files and backing files
+/// (raw and qcow2, 64 at most) are read. Encrypted images are HEXZ_ERR_UNSUPPORTED, damaged ones
+/// HEXZ_ERR_SOURCE: what is missing never reads as zeros.
 pub const HEXZ_FORMAT_QCOW2: u32 = 2;
 
 /// = Kinds of streams (hexz_stream.kind, hexz_stream_info.kind)

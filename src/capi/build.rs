@@ -33,7 +33,11 @@ use crate::source::Format;
 /// (RFC 9106): 1024 to 1048576 KiB, 1 to 64, 1 to 16, memory times passes at most 4194304; 0 means
 /// 65536, 3 and 4. That memory comes besides memory_limit, and is given back before packing begins.
 ///
-/// The sources are regular files or block devices. With HEXZ_BUILD_OVERWRITE, or on a file system
+/// The sources are regular files or block devices; a disk image may be qcow2 (see
+/// HEXZ_FORMAT_QCOW2), a memory dump is taken byte for byte. Other files are opened only with
+/// HEXZ_BUILD_ALLOW_BACKING, and none of them may be the output.
+///
+/// With HEXZ_BUILD_OVERWRITE, or on a file system
 /// without unnamed files, a process that is killed at the very moment when the output gets its name
 /// may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
 /// or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.
@@ -82,6 +86,7 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             overwrite: opts.flags & HEXZ_BUILD_OVERWRITE != 0,
             sync: opts.flags & HEXZ_BUILD_NO_SYNC == 0,
             share: opts.flags & HEXZ_BUILD_FORCE_SHARE != 0,
+            other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
             threads: opts.threads,
             memory_limit: opts.memory_limit,
         };

@@ -1,9 +1,11 @@
 //! Where the bytes of a stream come from.
 
+mod qcow2;
 mod raw;
 
 use std::path::Path;
 
+pub use qcow2::Qcow2Source;
 pub use raw::{RawSource, identity};
 
 use crate::error::{Error, Result};
@@ -60,24 +62,29 @@ pub trait Source {
     fn identities(&self) -> Vec<Identity>;
 }
 
+/// What a caller lets a source do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// Somebody may write to it while it is read.
+    pub share: bool,
+    /// It may open the files that it names: those that back it, or hold its data.
+    pub other_files: bool,
+}
+
 /// Opens a disk image.
-pub fn open(path: &Path, format: Format, share: bool) -> Result<Box<dyn Source>> {
-    let raw = RawSource::open(path, share)?;
+pub fn open(path: &Path, format: Format, access: Access) -> Result<Box<dyn Source>> {
+    let raw = RawSource::open(path, access.share)?;
     if format == Format::Raw {
         return Ok(Box::new(raw));
     }
-    let mut magic = [0; 4];
+    let mut magic = [0; qcow2::MAGIC.len()];
     let whole = raw.size() >= magic.len() as u64;
     if whole {
         raw.read_at(0, &mut magic)?;
     }
-    let is_qcow2 = whole && magic == *b"QFI\xfb";
+    let is_qcow2 = whole && magic == qcow2::MAGIC;
     match (is_qcow2, format) {
-        (true, _) => Err(Error::Unsupported(format!(
-            "source '{}': is a qcow2 image, which this hexz does not read yet; convert it to raw, \
-             or set HEXZ_FORMAT_RAW to take its bytes as they are",
-            raw.operand()
-        ))),
+        (true, _) => Ok(Box::new(Qcow2Source::open(raw, path, access)?)),
         (false, Format::Qcow2) => Err(Error::source(
             raw.operand(),
             "is no qcow2 image, as the format asks; set HEXZ_FORMAT_RAW or HEXZ_FORMAT_AUTO",

@@ -232,36 +232,6 @@ static void builders(void)
     check_nothing_done("builders");
 }
 
-/* qcow2 images are known by their first bytes, and taken as they are only when
- * the caller says that they are raw. A memory dump is always raw. */
-static void qcow2(void)
-{
-    hexz_build_opts opts = build_of(in_folder("disk.qcow2"), in_folder("out.hxz"));
-    static const unsigned char magic[] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 3};
-    unsigned char image[65536] = {0}, back[sizeof(image)];
-    hexz_snapshot *opened;
-
-    memcpy(image, magic, sizeof(magic));
-    put_file(in_folder("disk.qcow2"), image, sizeof(image));
-    entries++;
-    CHECK_STATUS(hexz_build(&opts), LATER);
-    CHECK_TEXT("qcow2");
-    CHECK_TEXT(in_folder("disk.qcow2"));
-    opts.source_format = HEXZ_FORMAT_QCOW2;
-    CHECK_STATUS(hexz_build(&opts), LATER);
-    check_nothing_done("qcow2");
-
-    opts.source_format = HEXZ_FORMAT_RAW;
-    opts.memory = in_folder("disk.qcow2");
-    CHECK_OK(hexz_build(&opts));
-    opened = must_open(in_folder("out.hxz"));
-    CHECK_OK(hexz_snapshot_read(opened, 0, 0, back, sizeof(back)));
-    CHECK_BYTES(back, image, sizeof(back));
-    CHECK_OK(hexz_snapshot_read(opened, 1, 0, back, sizeof(back)));
-    CHECK_BYTES(back, image, sizeof(back));
-    hexz_snapshot_close(opened);
-}
-
 int main(void)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("disk.hxz"));
@@ -275,7 +245,6 @@ int main(void)
     sinks();
     storages();
     builders();
-    qcow2();
     hexz_snapshot_close(snapshot);
     return check_done();
 }

@@ -26,7 +26,7 @@ cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later
-    roundtrip same verify progress cancel threads guest hostile dlopen fault
+    qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault
     password encrypted rekey rekey_torn secrets hostile_encrypted)
 # fault stands in front of the C library, which valgrind and the sanitizers do
 # too; secrets looks through all memory, theirs included; hostile_encrypted makes

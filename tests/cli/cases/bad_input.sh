@@ -109,8 +109,9 @@ refused "too little memory" 2 HEXZ_ERR_INVALID_ARGUMENT memory_limit \
 
 printf 'QFI\xfb\0\0\0\3' >image.qcow2
 head -c 100000 /dev/zero >>image.qcow2
-refused "qcow2" 4 HEXZ_ERR_UNSUPPORTED qcow2 hexz build image.qcow2 out/a
-refused "qcow2 by its name" 4 HEXZ_ERR_UNSUPPORTED qcow2 hexz build image.qcow2 out/a --format qcow2
+refused "a broken qcow2" 1 HEXZ_ERR_SOURCE image.qcow2 hexz build image.qcow2 out/a
+refused "a raw disk as qcow2" 1 HEXZ_ERR_SOURCE "no qcow2 image" \
+    hexz build source out/a --format qcow2
 expect "qcow2 as raw" 0 '' hexz build image.qcow2 raw --format raw
 check "its bytes are taken" cmp image.qcow2 <(hexz cat raw)
 
