@@ -19,7 +19,7 @@ step() {
 }
 
 step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload \
-    tests/examples.sh tests/cpp/*.sh bindings/*/*.sh
+    tests/examples.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
 step 'Rust formatting' cargo fmt --check
 step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings
 step 'Rust tests' cargo test --locked
@@ -30,6 +30,7 @@ step 'C++' tests/cpp/run.sh
 step 'Go' bindings/go/test.sh
 step 'Zig' bindings/zig/test.sh
 step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
+step 'qcow2 images' tests/qcow2/run.sh
 step 'independent decoder' tests/decoder/run.sh
 step 'installation' tools/install-test.sh
 

@@ -1,0 +1,59 @@
+"""Runs all: the table of variants, then what must be refused. Usage: check.py FOLDER [PART]"""
+
+import os
+import shutil
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import abi
+import qemu
+import refusals
+import variants
+
+
+def same(variant, folder):
+    """Nothing, if the variant reads as qemu-img reads it."""
+    variant.make(folder)
+    wanted = qemu.to_raw(folder, "top.qcow2", "qemu.raw")
+    assert wanted is not None, "qemu-img does not read it"
+    report = abi.build(folder / "top.qcow2", folder / "a.hxz", abi.ALLOW_BACKING)
+    got = abi.read(folder / "a.hxz", len(wanted))
+    if got != wanted:
+        at = next(i for i, (a, b) in enumerate(zip(got, wanted)) if a != b)
+        raise AssertionError(f"differs from qemu-img at {at} of {len(wanted)}")
+    # How the bytes lay in the image does not show in the snapshot, its length included.
+    abi.build(folder / "qemu.raw", folder / "b.hxz", source_format=abi.RAW)
+    assert (folder / "a.hxz").read_bytes() == (folder / "b.hxz").read_bytes(), \
+        "the snapshot of the raw disk differs"
+    return report
+
+
+def in_folder(work, name, story, *arguments):
+    folder = work / name.replace(" ", "_").replace("/", "_")
+    folder.mkdir()
+    try:
+        story(*arguments, folder)
+        return None
+    except Exception:  # pylint: disable=broad-except
+        return f"FAILED: {name}\n{traceback.format_exc(limit=-2)}"
+    finally:
+        shutil.rmtree(folder)
+
+
+def main():
+    work, wanted = Path(sys.argv[1]), sys.argv[2:]
+    stories = [(v.name, same, v) for v in variants.table()]
+    stories += refusals.stories()
+    chosen = [s for s in stories if all(w in s[0] for w in wanted)]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        results = list(pool.map(lambda s: in_folder(work, *s), chosen))
+    failures = [r for r in results if r]
+    print("\n".join(failures), end="\n" if failures else "")
+    print(f"qcow2: {len(results) - len(failures)} passed, {len(failures)} failed")
+    return 1 if failures or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
