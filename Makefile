@@ -43,10 +43,12 @@ test:
 	tools/deps.sh build test python
 	tools/test.sh
 
-#: make soak       what CI runs a short form of, whole: every byte of an encrypted file changed
+#: make soak       what CI runs a short form of, whole: every byte of an encrypted file changed,
+#:                 a million damaged qcow2 images
 soak: all
 	tools/deps.sh build test
 	HEXZ_SOAK=1 HEXZ_C_MODES=plain tests/c/run.sh hostile hostile_encrypted
+	PROFILE=release tests/qcow2/mutations.sh 1000000
 
 #: make demo       a real disk image and memory dump into snapshots and back
 demo:

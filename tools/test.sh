@@ -31,6 +31,7 @@ step 'Go' bindings/go/test.sh
 step 'Zig' bindings/zig/test.sh
 step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
 step 'qcow2 images' tests/qcow2/run.sh
+step 'damaged qcow2 images' tests/qcow2/mutations.sh
 step 'independent decoder' tests/decoder/run.sh
 step 'installation' tools/install-test.sh
 
