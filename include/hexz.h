@@ -211,8 +211,9 @@ template <class T> static inline T hexz_init_() noexcept
 #define HEXZ_BUILD_ALLOW_BACKING 16
 
 /**
- * Skips QEMU's image locks and the check that no source changed while it was read. For a source
- * that somebody writes the snapshot then holds no one moment.
+ * Skips QEMU's image locks and the check that no source changed while it was read. Without it a
+ * source that a running machine may write is HEXZ_ERR_SOURCE, and no machine that would write it
+ * starts during the build. Of a source that somebody writes the snapshot then holds no one moment.
  */
 #define HEXZ_BUILD_FORCE_SHARE 32
 

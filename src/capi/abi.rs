@@ -88,8 +88,9 @@ pub const HEXZ_BUILD_NO_SYNC: u64 = 8;
 /// the folder of the image that names them, and the format of a backing file is what the image
 /// records, never guessed. Without effect on raw images.
 pub const HEXZ_BUILD_ALLOW_BACKING: u64 = 16;
-/// Skips QEMU's image locks and the check that no source changed while it was read. For a source
-/// that somebody writes the snapshot then holds no one moment.
+/// Skips QEMU's image locks and the check that no source changed while it was read. Without it a
+/// source that a running machine may write is HEXZ_ERR_SOURCE, and no machine that would write it
+/// starts during the build. Of a source that somebody writes the snapshot then holds no one moment.
 pub const HEXZ_BUILD_FORCE_SHARE: u64 = 32;
 
 /// = Flags of an extract (hexz_extract_opts.flags)

@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::lock::{self, Lock};
 use super::{Content, Identity, Source};
 use crate::error::{Error, Result};
 use crate::format::STREAM_SIZE_MAX;
@@ -22,7 +23,8 @@ pub struct RawSource {
 }
 
 impl RawSource {
-    /// Opens the file at `path`. With `share`, changes while it is read are not noticed.
+    /// Opens the file at `path`. With `share`, neither QEMU's locks nor changes while it is read
+    /// matter; without, the file is locked as long as it is open.
     pub fn open(path: &Path, share: bool) -> Result<Self> {
         let operand = path.display().to_string();
         // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
@@ -43,6 +45,16 @@ impl RawSource {
                 return Err(Error::source(&operand, text));
             }
         };
+        if !share {
+            let locked = lock::hold(&file);
+            if locked.map_err(|e| Error::source(&operand, ("cannot lock", e)))? == Lock::Taken {
+                return Err(Error::source(
+                    &operand,
+                    "is locked by a program that may write it, such as the machine that runs from \
+                     it; stop that, or set HEXZ_BUILD_FORCE_SHARE to take it as it comes",
+                ));
+            }
+        }
         if size > STREAM_SIZE_MAX {
             let text = format!("{size} bytes are more than the {STREAM_SIZE_MAX} of a stream");
             return Err(Error::source(&operand, text));

@@ -2,13 +2,14 @@
 
 import ctypes
 import os
-import re
 from ctypes import (POINTER, Structure, byref, c_char_p, c_int32, c_size_t, c_ubyte, c_uint32,
                     c_uint64, c_void_p, sizeof)
-from pathlib import Path
 
 AUTO, RAW, QCOW2 = 0, 1, 2
 OVERWRITE, NO_SYNC, ALLOW_BACKING, FORCE_SHARE = 4, 8, 16, 32
+
+
+PROGRESS = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p)
 
 
 class BuildReport(Structure):
@@ -27,7 +28,7 @@ class BuildOpts(Structure):
         ("struct_size", c_size_t), ("reserved", c_size_t), ("flags", c_uint64),
         ("source", c_char_p), ("memory", c_char_p), ("output", c_char_p), ("profile", c_char_p),
         ("source_format", c_uint32), ("threads", c_uint32), ("custom", c_void_p),
-        ("password", c_void_p), ("password_data", c_void_p), ("progress", c_void_p),
+        ("password", c_void_p), ("password_data", c_void_p), ("progress", PROGRESS),
         ("progress_data", c_void_p), ("cancel", c_void_p), ("parent", c_char_p),
         ("parent_snapshot", c_void_p), ("streams", c_void_p), ("stream_count", c_size_t),
         ("sink", c_void_p), ("report", POINTER(BuildReport)), ("memory_limit", c_uint64),
@@ -73,13 +74,23 @@ def _check(status):
         raise HexzError(status)
 
 
-def build(source, output, flags=0, source_format=AUTO, threads=1):
-    """Builds the snapshot `output`, replacing what is there, and returns its report."""
+def build(source, output, flags=0, source_format=AUTO, threads=1, meanwhile=None):
+    """Builds the snapshot `output`, replacing what is there, and returns its report. `meanwhile`
+    is called once, when the build has begun."""
     report = BuildReport(struct_size=sizeof(BuildReport))
     opts = BuildOpts(struct_size=sizeof(BuildOpts), flags=flags | OVERWRITE | NO_SYNC,
                      source=os.fsencode(source), output=os.fsencode(output),
                      source_format=source_format, threads=threads)
     opts.report = ctypes.pointer(report)
+    if meanwhile:
+        waiting = [meanwhile]
+
+        @PROGRESS
+        def progress(_user_data, _progress):
+            while waiting:
+                waiting.pop()()
+            return 0
+        opts.progress = progress
     _check(LIB.hexz_build(byref(opts)))
     return report
 
