@@ -454,7 +454,10 @@ pub struct hexz_build_opts {
     /// The disk image: a regular file or a block device. It becomes the stream "disk". NULL only
     /// with streams.
     pub source: *const c_char,
-    /// A memory dump, or NULL. It becomes the stream "memory", byte for byte.
+    /// A memory dump, or NULL. It becomes the stream "memory", byte for byte, whatever it is. Best
+    /// is a raw one (QEMU: pmemsave): its pages are found on the disk, where the page cache has
+    /// them from. In an ELF one (dump-guest-memory) the headers shift them, and none is found; a
+    /// compressed one (dump-guest-memory -z, -l, -s) does not shrink any more.
     pub memory: *const c_char,
     /// The snapshot file to make. It appears complete or not at all, with mode 0600 less the umask.
     /// Exactly one of output and sink is given.
