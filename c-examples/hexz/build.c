@@ -17,6 +17,8 @@ enum {
     FORMAT,
     THREADS,
     MEMORY_LIMIT,
+    ALLOW_BACKING,
+    FORCE_SHARE,
     OVERWRITE,
     NO_SYNC,
     JSON,
@@ -44,6 +46,9 @@ static const struct option_spec options[OPTION_COUNT] = {
                                        "raw takes the bytes as they are"},
     [THREADS] = {"threads", 'j', "N", "threads that use CPU (as many as there are CPUs)"},
     [MEMORY_LIMIT] = {"memory-limit", 0, "SIZE", "memory to work in (256M)"},
+    [ALLOW_BACKING] = {"allow-backing", 0, NULL, "let a qcow2 image read the files that it names:\n"
+                                                 "only for one from a source that you trust"},
+    [FORCE_SHARE] = {"force-share", 0, NULL, "take SOURCE although a machine may write it"},
     [OVERWRITE] = {"overwrite", 0, NULL, "replace OUTPUT if it exists"},
     [NO_SYNC] = {"no-sync", 0, NULL, "do not wait for the disk: after a power failure\n"
                                      "OUTPUT may be damaged"},
@@ -221,6 +226,10 @@ static int run(const struct command *command, const struct arguments *args)
     opts.report = &report;
     if (args->values[CDC] != NULL)
         opts.flags |= HEXZ_BUILD_CDC;
+    if (args->values[ALLOW_BACKING] != NULL)
+        opts.flags |= HEXZ_BUILD_ALLOW_BACKING;
+    if (args->values[FORCE_SHARE] != NULL)
+        opts.flags |= HEXZ_BUILD_FORCE_SHARE;
     if (args->values[OVERWRITE] != NULL)
         opts.flags |= HEXZ_BUILD_OVERWRITE;
     if (args->values[NO_SYNC] != NULL)
