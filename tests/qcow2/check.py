@@ -38,7 +38,7 @@ def in_folder(work, name, story, *arguments):
     try:
         story(*arguments, folder)
         return None
-    except devices.Skipped as why:
+    except qemu.Skipped as why:
         return f"skipped: {name}: {why}"
     except Exception:  # pylint: disable=broad-except
         return f"FAILED: {name}\n{traceback.format_exc(limit=-2)}"

@@ -11,17 +11,13 @@ from refusals import SOURCE, expect
 MIB = 1 << 20
 
 
-class Skipped(Exception):
-    """The machine does not allow this; the text says why."""
-
-
 def tool(*command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as e:
-        raise Skipped(f"{command[0]}: {e.strerror}") from e
+        raise qemu.Skipped(f"{command[0]}: {e.strerror}") from e
     if done.returncode:
-        raise Skipped(f"{' '.join(command[:3])}: {done.stderr.strip().splitlines()[0]}")
+        raise qemu.Skipped(f"{' '.join(command[:3])}: {done.stderr.strip().splitlines()[0]}")
     return done.stdout.strip()
 
 

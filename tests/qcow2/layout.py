@@ -10,6 +10,7 @@ HEADER = {  # name: (offset, struct format)
     "autoclear": (88, ">Q"), "header_length": (100, ">I"), "compression_type": (104, ">B"),
 }
 BACKING_FORMAT, FEATURE_NAMES, DATA_FILE = 0xE2792ACA, 0x6803F857, 0x44415441
+ENCRYPTION = 0x0537BE77
 COMPRESSED, COPIED = 1 << 62, 1 << 63
 OFFSET = 0x00FFFFFFFFFFFE00
 

@@ -7,6 +7,10 @@ from pathlib import Path
 SECTOR = 512
 
 
+class Skipped(Exception):
+    """Why this machine cannot try something."""
+
+
 def run(folder, *command, may_fail=False):
     """Runs a command in `folder`, where relative names in images are meant to be found."""
     done = subprocess.run([str(c) for c in command], cwd=folder, stdin=subprocess.DEVNULL,
