@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::cache::PageCache;
 use super::lock::{self, Lock};
 use super::{Content, Identity, Source};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ pub struct RawSource {
     opened: Stat,
     /// Whether a writer is tolerated.
     share: bool,
+    cache: PageCache,
 }
 
 impl RawSource {
@@ -67,6 +69,7 @@ impl RawSource {
             size,
             opened,
             share,
+            cache: PageCache::default(),
         })
     }
 
@@ -76,6 +79,12 @@ impl RawSource {
 
     fn fail(&self, what: &'static str, e: Errno) -> Error {
         Error::source(&self.operand, (what, e))
+    }
+}
+
+impl Drop for RawSource {
+    fn drop(&mut self) {
+        self.cache.give_back(&self.file);
     }
 }
 
@@ -89,6 +98,8 @@ impl Source for RawSource {
     }
 
     fn read_at(&self, mut offset: u64, mut buf: &mut [u8]) -> Result<()> {
+        self.cache
+            .before_read(&self.file, offset, buf.len() as u64, self.size);
         while !buf.is_empty() {
             match retry_on_intr(|| rustix::io::pread(&self.file, &mut *buf, offset)) {
                 Ok(0) => {

@@ -10,6 +10,7 @@ from pathlib import Path
 import abi
 import devices
 import locks
+import pagecache
 import qemu
 import refusals
 import variants
@@ -50,6 +51,7 @@ def main():
     work, wanted = Path(sys.argv[1]), sys.argv[2:]
     stories = [(v.name, same, v) for v in variants.table()]
     stories += refusals.stories() + locks.stories() + devices.stories()
+    stories += pagecache.stories()
     chosen = [s for s in stories if all(w in s[0] for w in wanted)]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         results = list(pool.map(lambda s: in_folder(work, *s), chosen))
