@@ -96,7 +96,7 @@ pub fn build(
     if let Some(encrypt) = encrypt {
         // What cannot work is no reason to bother anybody.
         PendingFile::check(request.output, existing)?;
-        pack::check_memory(pack::total_size(&streams)?, &options)?;
+        pack::check_memory(&streams, &options)?;
         encryption = Some(ask_and_derive(request.output, encrypt, control)?);
     }
     let file = PendingFile::create(request.output, existing)?;

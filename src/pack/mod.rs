@@ -100,18 +100,20 @@ pub struct Report {
 }
 
 /// Fails as [`pack`] would if the memory limit is too little.
-pub fn check_memory(logical: u64, options: &Options) -> Result<()> {
-    demand(logical, options).plan().map(|_| ())
+pub fn check_memory(streams: &[StreamInput], options: &Options) -> Result<()> {
+    plan(streams, options).map(|_| ())
 }
 
-fn demand(logical: u64, options: &Options) -> plan::Demand<'_> {
-    plan::Demand {
+fn plan(streams: &[StreamInput], options: &Options) -> Result<plan::Plan> {
+    let demand = plan::Demand {
         profile: &options.profile,
         cdc: options.cdc.then_some(&options.profile.cdc),
-        logical,
+        logical: total_size(streams)?,
         threads: thread_count(options.threads),
         memory_limit: options.memory_limit,
-    }
+        packed: streams.iter().any(|s| s.source.leaves_packed()),
+    };
+    demand.plan()
 }
 
 /// Bytes of all streams.
@@ -136,7 +138,7 @@ pub fn pack(
     let Options { profile, .. } = options;
     let logical = total_size(&streams)?;
     let cdc = options.cdc.then_some(&profile.cdc);
-    let plan = demand(logical, options).plan()?;
+    let plan = plan(&streams, options)?;
     let method = Method::from(profile);
     let mut entries = Vec::with_capacity(streams.len());
     let mut sources = Vec::with_capacity(streams.len());

@@ -1,5 +1,5 @@
 //! Threads of the pack core. The calling thread reads, places and writes, all in order; workers
-//! hash segments and compress blocks, in any order; and while there is nothing for it to do, the
+//! unpack and hash segments and compress blocks, in any order; and while there is nothing for it to do, the
 //! calling thread works too. Every queue is bounded by what the plan allows to be under way.
 
 use std::collections::{HashMap, VecDeque};
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::format::{BlockEntry, Codec};
 use crate::panic::guarded;
 use crate::profile::CdcSizes;
-use crate::source::Source;
+use crate::source::{Decompressors, Source};
 use crate::workers::spawn_scoped;
 
 /// How long the calling thread waits before it looks for a cancellation again.
@@ -47,9 +47,15 @@ struct PackJob {
 
 /// Work that is done.
 enum Done {
-    Hashed(u64, Segment, Duration),
+    Hashed(u64, Segment, Hashing),
     Packed(u64, Box<Packed>, Duration),
     Failed(Error),
+}
+
+/// What a segment took.
+struct Hashing {
+    unpacking: Duration,
+    hashing: Duration,
 }
 
 struct Packed {
@@ -63,7 +69,7 @@ struct Packed {
 /// Time spent, summed over all threads.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Costs {
-    /// What reading took.
+    /// What reading took, with unpacking what was read.
     pub read: ReadCost,
     /// Finding zeros and hashing units.
     pub hash: Duration,
@@ -89,6 +95,7 @@ pub struct Work<'a> {
 /// A thread's own contexts.
 struct Worker<'a> {
     encoder: Encoder<'a>,
+    decompressors: Decompressors,
     chunks: bool,
     keys: Option<&'a Keys>,
 }
@@ -97,6 +104,7 @@ impl<'a> Worker<'a> {
     fn new(work: Work<'a>) -> Result<Self> {
         Ok(Worker {
             encoder: Encoder::new(work.method, work.dictionary)?,
+            decompressors: Decompressors::default(),
             chunks: work.chunks,
             keys: work.keys,
         })
@@ -105,18 +113,26 @@ impl<'a> Worker<'a> {
     fn run(&mut self, job: Job) -> Done {
         let start = Instant::now();
         match job {
-            Job::Hash(number, mut segment) => {
-                let key = self.keys.map(Keys::unit_hash_key);
-                match hash_segment(&mut segment, self.chunks, key) {
-                    Ok(()) => Done::Hashed(number, segment, start.elapsed()),
-                    Err(e) => Done::Failed(e),
-                }
-            }
+            Job::Hash(number, mut segment) => match self.hash(&mut segment) {
+                Ok(took) => Done::Hashed(number, segment, took),
+                Err(e) => Done::Failed(e),
+            },
             Job::Pack(number, job) => match self.pack(job) {
                 Ok(packed) => Done::Packed(number, Box::new(packed), start.elapsed()),
                 Err(e) => Done::Failed(e),
             },
         }
+    }
+
+    fn hash(&mut self, segment: &mut Segment) -> Result<Hashing> {
+        let start = Instant::now();
+        segment.unpack(&mut self.decompressors)?;
+        let unpacking = start.elapsed();
+        hash_segment(segment, self.chunks, self.keys.map(Keys::unit_hash_key))?;
+        Ok(Hashing {
+            unpacking,
+            hashing: start.elapsed().saturating_sub(unpacking),
+        })
     }
 
     fn pack(&mut self, PackJob { block, at, mut out }: PackJob) -> Result<Packed> {
@@ -309,8 +325,9 @@ impl Caller<'_, '_, '_> {
 
     fn take(&mut self, done: Done) -> Result<()> {
         match done {
-            Done::Hashed(number, segment, time) => {
-                self.costs.hash += time;
+            Done::Hashed(number, segment, took) => {
+                self.costs.read.time += took.unpacking;
+                self.costs.hash += took.hashing;
                 let item = self.items.iter_mut().find(|(n, _)| *n == number);
                 let (_, item) =
                     item.ok_or_else(|| Error::Internal("a segment came twice".to_owned()))?;
@@ -422,7 +439,9 @@ impl Caller<'_, '_, '_> {
             let Some((source, rest)) = self.sources.split_first() else {
                 return Ok(false);
             };
-            self.reader = Some(Reader::new(source.as_ref(), self.stream, self.cdc));
+            let leave_packed = self.plan.leave_packed;
+            let reader = Reader::new(source.as_ref(), self.stream, self.cdc, leave_packed);
+            self.reader = Some(reader);
             self.sources = rest;
             self.stream += 1;
         }

@@ -37,9 +37,12 @@ pub struct Plan {
     pub blocks: usize,
     /// Bytes to train a dictionary on at most.
     pub train: usize,
+    /// Whether segments may have parts that are still packed, so that workers unpack them.
+    pub leave_packed: bool,
 }
 
 /// What the plan is made for.
+#[derive(Clone, Copy)]
 pub struct Demand<'a> {
     /// The pack parameters.
     pub profile: &'a Profile,
@@ -51,11 +54,26 @@ pub struct Demand<'a> {
     pub threads: usize,
     /// Bytes; 0 for the default.
     pub memory_limit: u64,
+    /// Whether a source can leave clusters packed.
+    pub packed: bool,
 }
 
 impl Demand<'_> {
     /// Shares the memory out, with fewer threads if it is small.
     pub fn plan(&self) -> Result<Plan> {
+        // Chunks are cut by the thread that reads, which needs all bytes; so does a single thread.
+        let plan = self.share_out(false)?;
+        if self.packed && self.cdc.is_none() && plan.threads > 1 {
+            let packed = self.share_out(true);
+            // A thread is worth more than what it would be spared.
+            if packed.as_ref().is_ok_and(|p| p.threads == plan.threads) {
+                return packed;
+            }
+        }
+        Ok(plan)
+    }
+
+    fn share_out(&self, leave_packed: bool) -> Result<Plan> {
         let limit = match self.memory_limit {
             0 => MEMORY_LIMIT_DEFAULT,
             limit => limit,
@@ -63,7 +81,12 @@ impl Demand<'_> {
         let rest = usize::try_from(limit / 2).unwrap_or(usize::MAX);
         let (table_slots, run_slots) = self.tables(limit / 2);
         let segment_len = super::reader::segment_len(self.profile.block_size, self.cdc);
-        let least = self.cost(segment_len, 1, SEGMENTS_MIN, BLOCKS_MIN);
+        // What is packed has hardly more bytes than what it unpacks to.
+        let segment_cost = match leave_packed {
+            true => 2 * segment_len + segment_len / 8,
+            false => segment_len,
+        };
+        let least = self.cost(segment_cost, 1, SEGMENTS_MIN, BLOCKS_MIN);
         if least > rest {
             return Err(Error::InvalidArgument(format!(
                 "memory_limit of {limit} bytes is too little for blocks of {} bytes with this \
@@ -91,7 +114,7 @@ impl Demand<'_> {
                 )
             });
             let fits = |(segments, blocks): &(usize, usize)| {
-                self.cost(segment_len, threads, *segments, *blocks) <= rest
+                self.cost(segment_cost, threads, *segments, *blocks) <= rest
             };
             if let Some((segments, blocks)) = shares.find(fits) {
                 return Ok(Plan {
@@ -102,6 +125,7 @@ impl Demand<'_> {
                     segments,
                     blocks,
                     train,
+                    leave_packed,
                 });
             }
         }
@@ -113,6 +137,7 @@ impl Demand<'_> {
             segments: SEGMENTS_MIN,
             blocks: BLOCKS_MIN,
             train,
+            leave_packed,
         })
     }
 
@@ -141,14 +166,14 @@ impl Demand<'_> {
     }
 
     /// Memory besides the tables.
-    fn cost(&self, segment_len: usize, threads: usize, segments: usize, blocks: usize) -> usize {
+    fn cost(&self, segment_cost: usize, threads: usize, segments: usize, blocks: usize) -> usize {
         let method = Method::from(self.profile);
         let block = self.block_max();
         let encoder = encoder_memory(method, block as u32, self.profile.dictionary);
         // A block under way has its bytes, unless they lie in a segment, and its stored form.
         let per_block = 2 * block + block / 128 + 1024;
         // A hashed segment has 24 bytes for each page.
-        let per_segment = segment_len + segment_len / 128;
+        let per_segment = segment_cost + segment_cost / 128;
         let dictionary = if self.profile.dictionary { 2 << 20 } else { 0 };
         writer::MEMORY
             + dictionary
@@ -171,6 +196,7 @@ mod tests {
             logical,
             threads,
             memory_limit,
+            packed: false,
         }
         .plan()
     }
@@ -212,9 +238,60 @@ mod tests {
                 logical: 1 << 40,
                 threads: 8,
                 memory_limit: 0,
+                packed: true,
             };
             demand.plan().unwrap();
         }
+    }
+
+    #[test]
+    fn clusters_are_left_packed_where_that_helps_and_costs_no_thread() {
+        let profile = profile::resolve(Some("generic")).unwrap();
+        let demand = Demand {
+            profile: &profile,
+            cdc: None,
+            logical: 1 << 40,
+            threads: 4,
+            memory_limit: 0,
+            packed: true,
+        };
+        let plan = demand.plan().unwrap();
+        assert!(plan.leave_packed && plan.threads == 4);
+        let cases = [
+            Demand {
+                packed: false,
+                ..demand
+            },
+            Demand {
+                threads: 1,
+                ..demand
+            },
+            Demand {
+                cdc: Some(&profile.cdc),
+                ..demand
+            },
+        ];
+        assert!(cases.iter().all(|d| !d.plan().unwrap().leave_packed));
+        // However little memory there is, it takes no thread, and refuses nothing.
+        let mut tight = 0;
+        for memory_limit in (1..200).map(|n| n << 19) {
+            let [with, without] = [true, false].map(|packed| {
+                Demand {
+                    packed,
+                    memory_limit,
+                    ..demand
+                }
+                .plan()
+            });
+            match (with, without) {
+                (Ok(with), Ok(without)) => {
+                    assert_eq!(with.threads, without.threads);
+                    tight += usize::from(without.threads > 1 && !with.leave_packed);
+                }
+                (with, without) => assert!(with.is_err() && without.is_err()),
+            }
+        }
+        assert!(tight > 0);
     }
 
     #[test]

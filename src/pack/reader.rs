@@ -10,7 +10,7 @@ use super::segment::{BufferPool, Item, Segment, Unit, UnitContent};
 use crate::error::{Error, Result, try_reserve};
 use crate::format::PAGE_4K;
 use crate::profile::CdcSizes;
-use crate::source::{Content, Source};
+use crate::source::{Content, PackedCluster, Source};
 
 /// Bytes in a segment, if blocks or chunks do not need more.
 const SEGMENT: usize = 1 << 20;
@@ -34,6 +34,8 @@ pub struct Reader<'a> {
     /// Where in `run` we are.
     at: u64,
     chunker: Option<Chunker>,
+    /// Whether clusters of pages may be left packed.
+    leave_packed: bool,
     /// End of a run of data that was read and could not be cut yet.
     carry: Vec<u8>,
     done: bool,
@@ -49,8 +51,14 @@ pub struct ReadCost {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `source` as stream number `stream`, in chunks if `cdc` says their sizes.
-    pub fn new(source: &'a dyn Source, stream: u32, cdc: Option<&CdcSizes>) -> Self {
+    /// Reads `source` as stream number `stream`, in chunks if `cdc` says their sizes. Segments of
+    /// pages may come without what has to be unpacked if `leave_packed`.
+    pub fn new(
+        source: &'a dyn Source,
+        stream: u32,
+        cdc: Option<&CdcSizes>,
+        leave_packed: bool,
+    ) -> Self {
         Reader {
             source,
             stream,
@@ -58,6 +66,7 @@ impl<'a> Reader<'a> {
             run: None,
             at: 0,
             chunker: cdc.map(Chunker::new),
+            leave_packed,
             carry: Vec::new(),
             done: false,
         }
@@ -116,7 +125,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let end = (start / seg(pool) + 1) * seg(pool);
         let mut buffer = pool.take()?;
-        let mut units = Vec::new();
+        let (mut units, mut packed) = (Vec::new(), Vec::new());
         while self.at < end {
             let Some(run) = self.run()? else { break };
             let (at, stop) = ((self.at - start) as usize, run.end.min(end));
@@ -124,7 +133,10 @@ impl<'a> Reader<'a> {
             let content = match run.content {
                 Content::Zero => UnitContent::Zero,
                 Content::Data => {
-                    self.read(self.at, slice(&mut buffer.bytes, at, len)?, cost)?;
+                    let bytes = slice(&mut buffer.bytes, at, len)?;
+                    let first = packed.len();
+                    self.read(self.at, bytes, Some(&mut packed), cost)?;
+                    packed.iter_mut().skip(first).for_each(|p| p.shift(at));
                     // The last unit of a stream is padded to a page.
                     slice(
                         &mut buffer.bytes,
@@ -148,6 +160,7 @@ impl<'a> Reader<'a> {
             offset: start,
             units,
             buffer,
+            packed,
         }))
     }
 
@@ -164,7 +177,8 @@ impl<'a> Reader<'a> {
         slice(&mut buffer.bytes, 0, carried)?.copy_from_slice(&self.carry);
         let room = (buffer.bytes.len() - carried) / PAGE_4K * PAGE_4K;
         let len = (run.end - self.at).min(room as u64) as usize;
-        self.read(self.at, slice(&mut buffer.bytes, carried, len)?, cost)?;
+        let bytes = slice(&mut buffer.bytes, carried, len)?;
+        self.read(self.at, bytes, None, cost)?;
         let offset = self.at - carried as u64;
         self.at += len as u64;
         let more = self.at < run.end;
@@ -202,12 +216,22 @@ impl<'a> Reader<'a> {
             offset,
             units,
             buffer,
+            packed: Vec::new(),
         }))
     }
 
-    fn read(&self, at: u64, buf: &mut [u8], cost: &mut ReadCost) -> Result<()> {
+    fn read(
+        &self,
+        at: u64,
+        buf: &mut [u8],
+        packed: Option<&mut Vec<PackedCluster>>,
+        cost: &mut ReadCost,
+    ) -> Result<()> {
         let start = Instant::now();
-        self.source.read_at(at, buf)?;
+        match packed.filter(|_| self.leave_packed) {
+            Some(packed) => self.source.read_packed(at, buf, packed)?,
+            None => self.source.read_at(at, buf)?,
+        }
         cost.time += start.elapsed();
         cost.bytes += buf.len() as u64;
         Ok(())

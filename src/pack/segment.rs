@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Result, try_grow};
+use crate::error::{Error, Result, try_grow};
 use crate::format::UnitHash;
+use crate::source::{Decompressors, PackedCluster};
 
 /// Buffers of one size that are used again and again; knows how many are out.
 pub struct BufferPool {
@@ -101,6 +102,23 @@ pub struct Segment {
     pub units: Vec<Unit>,
     /// The bytes; those of zero units may be anything.
     pub buffer: Arc<Buffer>,
+    /// What of the bytes is not there yet, before hashing.
+    pub packed: Vec<PackedCluster>,
+}
+
+impl Segment {
+    /// Completes the bytes, while nobody else has the buffer.
+    pub fn unpack(&mut self, decompressors: &mut Decompressors) -> Result<()> {
+        if self.packed.is_empty() {
+            return Ok(());
+        }
+        let buffer = Arc::get_mut(&mut self.buffer)
+            .ok_or_else(|| Error::Internal("a segment is shared too early".to_owned()))?;
+        for cluster in self.packed.drain(..) {
+            cluster.unpack(&mut buffer.bytes, decompressors)?;
+        }
+        Ok(())
+    }
 }
 
 /// What the reader gives, in the order of the streams.

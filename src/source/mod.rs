@@ -7,7 +7,7 @@ mod raw;
 
 use std::path::Path;
 
-pub use qcow2::Qcow2Source;
+pub use qcow2::{Decompressors, PackedCluster, Qcow2Source};
 pub use raw::{RawSource, identity};
 
 use crate::error::{Error, Result};
@@ -52,6 +52,23 @@ pub trait Source {
 
     /// Fills all of `buf` from `offset`, which lies with its end within the size.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
+
+    /// Whether [`Source::read_packed`] may leave something.
+    fn leaves_packed(&self) -> bool {
+        false
+    }
+
+    /// As [`Source::read_at`], but may leave out of `buf` what has to be decompressed, which any
+    /// thread can do: that is added to `later`, with places that count from the start of `buf`. It
+    /// has not many more bytes than what it unpacks to.
+    fn read_packed(
+        &self,
+        offset: u64,
+        buf: &mut [u8],
+        _later: &mut Vec<PackedCluster>,
+    ) -> Result<()> {
+        self.read_at(offset, buf)
+    }
 
     /// What is at `offset`, which is below the size, and up to where, which is beyond `offset` and
     /// at most the size.

@@ -21,7 +21,8 @@ def same(variant, folder):
     variant.make(folder)
     wanted = qemu.to_raw(folder, "top.qcow2", "qemu.raw")
     assert wanted is not None, "qemu-img does not read it"
-    report = abi.build(folder / "top.qcow2", folder / "a.hxz", abi.ALLOW_BACKING)
+    # With a second thread, compressed clusters are unpacked by whichever has time.
+    report = abi.build(folder / "top.qcow2", folder / "a.hxz", abi.ALLOW_BACKING, threads=2)
     got = abi.read(folder / "a.hxz", len(wanted))
     if got != wanted:
         at = next(i for i, (a, b) in enumerate(zip(got, wanted)) if a != b)

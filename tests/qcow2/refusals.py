@@ -370,15 +370,16 @@ def inputs_as_output(folder):
 def expect(folder, status, words, source, flags, source_format=abi.AUTO, output=None):
     """A build is refused with this status and words, and leaves nothing."""
     before = sorted(os.listdir(folder))
-    try:
-        abi.build(source, output or folder / "out.hxz", flags, source_format)
-    except abi.HexzError as e:
-        assert e.status == status, e
-        missing = [word for word in words if word not in e.text]
-        assert not missing, f"{missing} not in: {e.text}"
-    else:
-        raise AssertionError("it was taken")
-    assert sorted(os.listdir(folder)) == before, "something was left behind"
+    for threads in (1, 2):
+        try:
+            abi.build(source, output or folder / "out.hxz", flags, source_format, threads)
+        except abi.HexzError as e:
+            assert e.status == status, e
+            missing = [word for word in words if word not in e.text]
+            assert not missing, f"{missing} not in: {e.text}"
+        else:
+            raise AssertionError(f"it was taken with {threads} threads")
+        assert sorted(os.listdir(folder)) == before, "something was left behind"
 
 
 def refuse(row, folder):

@@ -54,6 +54,7 @@ fn pack_with(
             offset: (i * SEGMENT) as u64,
             units: units.collect(),
             buffer: Arc::new(buffer),
+            packed: Vec::new(),
         };
         hash_segment(&mut segment, chunk.is_some(), None).unwrap();
         change(&mut segment.units);

@@ -1,12 +1,16 @@
 //! Compressed clusters, unpacked once each when a disk is read in order.
 
+mod later;
+
 use std::cell::RefCell;
+
+pub use later::PackedCluster;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::zstd_safe::{self, DCtx};
 
 use super::entry::Packed;
-use super::fault::{Checked, Fault, damaged};
+use super::fault::{Checked, damaged};
 use super::header::Compression;
 use super::image::Image;
 use crate::error::{Error, Result, try_grow};
@@ -22,11 +26,17 @@ pub struct Unpacker {
 
 #[derive(Default)]
 struct State {
-    inflate: Option<Decompress>,
-    zstd: Option<DCtx<'static>>,
+    decompressors: Decompressors,
     packed: Vec<u8>,
     /// The last used one first.
     clusters: Vec<Cluster>,
+}
+
+/// What decompressing needs, for one thread, made when it is needed.
+#[derive(Default)]
+pub struct Decompressors {
+    inflate: Option<Decompress>,
+    zstd: Option<DCtx<'static>>,
 }
 
 struct Cluster {
@@ -66,7 +76,8 @@ impl Unpacker {
                 .get_mut(..=i)
                 .unwrap_or_default()
                 .rotate_right(1),
-            None => state.unpack(image, place, key)?,
+            None if buf.len() as u64 == image.cluster() => return state.unpack(image, place, buf),
+            None => state.keep(image, place, key)?,
         }
         let from = state.clusters.first().and_then(|cluster| {
             let within = place.within as usize;
@@ -82,22 +93,46 @@ impl Unpacker {
 
 impl State {
     /// Unpacks a cluster to the front of what is kept.
-    fn unpack(&mut self, image: &Image, place: &Place, key: (usize, u64)) -> Result<()> {
-        let Packed { offset, len } = place.packed;
-        // The last sector may be there in part: its length is known to a sector only.
-        let len = len.min(image.file().size().saturating_sub(offset)) as usize;
-        try_grow(&mut self.packed, len, "a compressed cluster")?;
-        image.file().read_at(offset, &mut self.packed)?;
-
+    fn keep(&mut self, image: &Image, place: &Place, key: (usize, u64)) -> Result<()> {
         let mut bytes = match self.clusters.len() {
             KEPT => self.clusters.pop().map(|c| c.bytes).unwrap_or_default(),
             _ => Vec::new(),
         };
         try_grow(&mut bytes, image.cluster() as usize, "an unpacked cluster")?;
-        let unpacked = match image.compression() {
+        self.unpack(image, place, &mut bytes)?;
+        self.clusters.insert(0, Cluster { key, bytes });
+        Ok(())
+    }
+
+    /// Unpacks a whole cluster.
+    fn unpack(&mut self, image: &Image, place: &Place, cluster: &mut [u8]) -> Result<()> {
+        fetch(image, place.packed, &mut self.packed)?;
+        self.decompressors
+            .unpack(image.compression(), &self.packed, cluster)?
+            .map_err(|fault| image.blame(place.offset, fault))
+    }
+}
+
+/// Reads the bytes of a compressed cluster.
+fn fetch(image: &Image, Packed { offset, len }: Packed, packed: &mut Vec<u8>) -> Result<()> {
+    // The last sector may be there in part: its length is known to a sector only.
+    let len = len.min(image.file().size().saturating_sub(offset)) as usize;
+    try_grow(packed, len, "a compressed cluster")?;
+    image.file().read_at(offset, packed)
+}
+
+impl Decompressors {
+    /// Unpacks a whole cluster. Both what is wrong with it and what is wrong here are errors.
+    fn unpack(
+        &mut self,
+        compression: Compression,
+        packed: &[u8],
+        cluster: &mut [u8],
+    ) -> Result<Checked<()>> {
+        Ok(match compression {
             Compression::Deflate => {
                 let inflate = self.inflate.get_or_insert_with(|| Decompress::new(false));
-                inflate_cluster(inflate, &self.packed, &mut bytes)
+                inflate_cluster(inflate, packed, cluster)
             }
             Compression::Zstd => {
                 let context = match &mut self.zstd {
@@ -107,12 +142,9 @@ impl State {
                         bytes: 0,
                     })?),
                 };
-                unzstd_cluster(context, &self.packed, &mut bytes)
+                unzstd_cluster(context, packed, cluster)
             }
-        };
-        unpacked.map_err(|fault: Fault| image.blame(place.offset, fault))?;
-        self.clusters.insert(0, Cluster { key, bytes });
-        Ok(())
+        })
     }
 }
 

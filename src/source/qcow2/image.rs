@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::entry::{Geometry, Mapping, Packed};
 use super::extensions::Extensions;
@@ -18,6 +19,7 @@ const JOINED: usize = 4096;
 /// An image, read only.
 pub struct Image {
     file: RawSource,
+    operand: Arc<str>,
     /// Where standard clusters lie, if not in the image.
     data: Option<RawSource>,
     geometry: Geometry,
@@ -79,6 +81,7 @@ impl Image {
             l1,
             l1_reader: TableReader::new(),
             l2_reader: TableReader::new(),
+            operand: Arc::from(file.operand()),
             file,
         };
         Ok((image, backing))
@@ -167,15 +170,25 @@ impl Image {
         Ok((mapping, self.size.min(start + end)))
     }
 
+    /// What to call it in error texts.
+    pub fn operand(&self) -> Arc<str> {
+        Arc::clone(&self.operand)
+    }
+
     /// The error for a fault that concerns the disk at `offset`.
     pub fn blame(&self, offset: u64, fault: Fault) -> Error {
-        let located = |text| format!("at offset {offset} of the disk: {text}");
-        let fault = match fault {
-            Fault::Damaged(text) => Fault::Damaged(located(text)),
-            Fault::Unsupported(text) => Fault::Unsupported(located(text)),
-        };
-        fault.of(self.file.operand())
+        blame(&self.operand, offset, fault)
     }
+}
+
+/// The error for a fault in the image `operand` that concerns the disk at `offset`.
+pub fn blame(operand: &str, offset: u64, fault: Fault) -> Error {
+    let located = |text| format!("at offset {offset} of the disk: {text}");
+    let fault = match fault {
+        Fault::Damaged(text) => Fault::Damaged(located(text)),
+        Fault::Unsupported(text) => Fault::Unsupported(located(text)),
+    };
+    fault.of(operand)
 }
 
 /// Zeros in place of what is missing would be a wrong disk, so a file that is cut short is refused,

@@ -24,6 +24,7 @@ use self::image::Image;
 use super::{Access, Content, Identity, RawSource, Source};
 use crate::error::{Error, Result};
 
+pub use self::compressed::{Decompressors, PackedCluster};
 pub use self::header::MAGIC;
 
 /// A disk in an image and what backs it.
@@ -96,6 +97,41 @@ impl Qcow2Source {
         Ok((Bytes::Zeros, end))
     }
 
+    /// Fills `buf` from `offset`, but for what it adds to `later`, if that is there.
+    fn read(
+        &self,
+        offset: u64,
+        buf: &mut [u8],
+        mut later: Option<&mut Vec<PackedCluster>>,
+    ) -> Result<()> {
+        let (mut at, mut rest) = (offset, buf);
+        while !rest.is_empty() {
+            let until = at + rest.len() as u64;
+            let (bytes, end) = self.find(at, until)?;
+            let len = end.saturating_sub(at) as usize;
+            let Some((part, more)) = rest.split_at_mut_checked(len).filter(|_| len > 0) else {
+                return Err(Error::Internal(format!("a run at {at} ends at {end}")));
+            };
+            match bytes {
+                Bytes::Zeros => part.fill(0),
+                Bytes::File(file, host) => file.read_at(host, part)?,
+                Bytes::Packed(image, place) => {
+                    let into = (at - offset) as usize;
+                    let packed = match later {
+                        Some(_) => PackedCluster::read(image, &place, into, len)?,
+                        None => None,
+                    };
+                    match (packed, &mut later) {
+                        (Some(packed), Some(later)) => later.push(packed),
+                        _ => self.unpacker.read(image, &place, part)?,
+                    }
+                }
+            }
+            (at, rest) = (end, more);
+        }
+        Ok(())
+    }
+
     fn files(&self) -> impl Iterator<Item = &RawSource> {
         self.layers.iter().flat_map(|layer| {
             let (raw, image) = match layer {
@@ -126,22 +162,22 @@ impl Source for Qcow2Source {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        let (mut at, mut rest) = (offset, buf);
-        while !rest.is_empty() {
-            let until = at + rest.len() as u64;
-            let (bytes, end) = self.find(at, until)?;
-            let len = end.saturating_sub(at) as usize;
-            let Some((part, more)) = rest.split_at_mut_checked(len).filter(|_| len > 0) else {
-                return Err(Error::Internal(format!("a run at {at} ends at {end}")));
-            };
-            match bytes {
-                Bytes::Zeros => part.fill(0),
-                Bytes::File(file, host) => file.read_at(host, part)?,
-                Bytes::Packed(image, place) => self.unpacker.read(image, &place, part)?,
-            }
-            (at, rest) = (end, more);
-        }
-        Ok(())
+        self.read(offset, buf, None)
+    }
+
+    fn leaves_packed(&self) -> bool {
+        self.layers
+            .iter()
+            .any(|layer| matches!(layer, Layer::Image(_)))
+    }
+
+    fn read_packed(
+        &self,
+        offset: u64,
+        buf: &mut [u8],
+        later: &mut Vec<PackedCluster>,
+    ) -> Result<()> {
+        self.read(offset, buf, Some(later))
     }
 
     fn content_at(&self, offset: u64) -> Result<(Content, u64)> {
