@@ -9,6 +9,7 @@ from pathlib import Path
 
 import abi
 import devices
+import imago
 import locks
 import pagecache
 import qemu
@@ -16,8 +17,8 @@ import refusals
 import variants
 
 
-def same(variant, folder):
-    """Nothing, if the variant reads as qemu-img reads it."""
+def same(variant, reader, folder):
+    """Nothing, if the variant reads as qemu-img reads it, and imago where it can."""
     variant.make(folder)
     wanted = qemu.to_raw(folder, "top.qcow2", "qemu.raw")
     assert wanted is not None, "qemu-img does not read it"
@@ -31,6 +32,7 @@ def same(variant, folder):
     abi.build(folder / "qemu.raw", folder / "b.hxz", source_format=abi.RAW)
     assert (folder / "a.hxz").read_bytes() == (folder / "b.hxz").read_bytes(), \
         "the snapshot of the raw disk differs"
+    reader.compare(folder)
     return report
 
 
@@ -50,7 +52,8 @@ def in_folder(work, name, story, *arguments):
 
 def main():
     work, wanted = Path(sys.argv[1]), sys.argv[2:]
-    stories = [(v.name, same, v) for v in variants.table()]
+    reader = imago.Reader()
+    stories = [(v.name, same, v, reader) for v in variants.table()]
     stories += refusals.stories() + locks.stories() + devices.stories()
     stories += pagecache.stories()
     chosen = [s for s in stories if all(w in s[0] for w in wanted)]
@@ -58,10 +61,12 @@ def main():
         results = list(pool.map(lambda s: in_folder(work, *s), chosen))
     told = [r for r in results if r]
     failures = [r for r in told if r.startswith("FAILED")]
-    print("\n".join(told), end="\n" if told else "")
+    beside, passed = reader.end()
+    for line in told + beside:
+        print(line)
     print(f"qcow2: {len(results) - len(told)} passed, {len(failures)} failed, "
           f"{len(told) - len(failures)} skipped")
-    return 1 if failures or not results else 0
+    return 1 if failures or not results or not passed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 #!/bin/bash
 # Images as qemu-img and qemu-io make them, through the C API into snapshots, compared
-# byte for byte to what qemu-img reads; and images that must be refused.
+# byte for byte to what qemu-img reads, and the crate imago where it can; and images that
+# must be refused.
+#
+#   tests/qcow2/run.sh [PART]...   only what has all these in its name
 #
 #   HEXZ_LIB  the shared library, by default target/release/libhexz.so
 set -euo pipefail
