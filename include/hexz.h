@@ -539,7 +539,7 @@ typedef struct hexz_build_report {
      * it tells later, by hexz_open_opts.expect_root, whether this is the file.
      */
     uint8_t root[32];
-    /** Nanoseconds spent reading the sources. This and the next five are sums over the threads. */
+    /** Nanoseconds spent reading the sources and unpacking qcow2 clusters. This and the next five are sums over the threads. */
     uint64_t read_ns;
     /** Nanoseconds spent hashing units. */
     uint64_t hash_ns;
@@ -565,7 +565,8 @@ typedef struct hexz_build_opts {
     uint64_t flags;
     /**
      * The disk image: a regular file or a block device. It becomes the stream "disk". NULL only
-     * with streams.
+     * with streams. Parts of it, and of the other files that are read, which were not in the page
+     * cache before are dropped from it again.
      */
     const char *source;
     /**
@@ -582,7 +583,7 @@ typedef struct hexz_build_opts {
     const char *output;
     /** Name of the profile; NULL: "generic". Not together with custom. */
     const char *profile;
-    /** HEXZ_FORMAT_ value of source. */
+    /** HEXZ_FORMAT_ value of source; memory is taken as it is. */
     uint32_t source_format;
     /**
      * Threads that use CPU, the calling one included: 1 starts none. 0: as many as the CPUs that

@@ -425,7 +425,7 @@ pub struct hexz_build_report {
     /// The root: a hash (BLAKE3) that names all that the snapshot holds. Kept apart from the file
     /// it tells later, by hexz_open_opts.expect_root, whether this is the file.
     pub root: [u8; 32],
-    /// Nanoseconds spent reading the sources. This and the next five are sums over the threads.
+    /// Nanoseconds spent reading the sources and unpacking qcow2 clusters. This and the next five are sums over the threads.
     pub read_ns: u64,
     /// Nanoseconds spent hashing units.
     pub hash_ns: u64,
@@ -452,7 +452,8 @@ pub struct hexz_build_opts {
     /// HEXZ_BUILD_ flags.
     pub flags: u64,
     /// The disk image: a regular file or a block device. It becomes the stream "disk". NULL only
-    /// with streams.
+    /// with streams. Parts of it, and of the other files that are read, which were not in the page
+    /// cache before are dropped from it again.
     pub source: *const c_char,
     /// A memory dump, or NULL. It becomes the stream "memory", byte for byte, whatever it is. Best
     /// is a raw one (QEMU: pmemsave): its pages are found on the disk, where the page cache has
@@ -464,7 +465,7 @@ pub struct hexz_build_opts {
     pub output: *const c_char,
     /// Name of the profile; NULL: "generic". Not together with custom.
     pub profile: *const c_char,
-    /// HEXZ_FORMAT_ value of source.
+    /// HEXZ_FORMAT_ value of source; memory is taken as it is.
     pub source_format: u32,
     /// Threads that use CPU, the calling one included: 1 starts none. 0: as many as the CPUs that
     /// this process may use. At most that many are used, and never more than 256; the snapshot does
