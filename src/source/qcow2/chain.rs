@@ -46,7 +46,7 @@ pub fn open(file: RawSource, path: &Path, access: Access) -> Result<Vec<Layer>> 
         match format {
             Format::Raw => {
                 note(&mut seen, &below)?;
-                layers.push(Layer::Raw(below));
+                layers.push(Layer::Raw(Box::new(below)));
                 return Ok(layers);
             }
             Format::Qcow2 => (file, path) = (below, backing.path),

@@ -38,7 +38,7 @@ pub struct Qcow2Source {
 /// One file of a chain.
 enum Layer {
     Image(Box<Image>),
-    Raw(RawSource),
+    Raw(Box<RawSource>),
 }
 
 /// Where bytes of the disk are.
@@ -135,7 +135,7 @@ impl Qcow2Source {
     fn files(&self) -> impl Iterator<Item = &RawSource> {
         self.layers.iter().flat_map(|layer| {
             let (raw, image) = match layer {
-                Layer::Raw(file) => (Some(file), None),
+                Layer::Raw(file) => (Some(&**file), None),
                 Layer::Image(image) => (None, Some(image.files())),
             };
             raw.into_iter().chain(image.into_iter().flatten())
