@@ -28,7 +28,7 @@ impl RawSource {
     /// Opens the file at `path`. With `share`, neither QEMU's locks nor changes while it is read
     /// matter; without, the file is locked as long as it is open.
     pub fn open(path: &Path, share: bool) -> Result<Self> {
-        let operand = path.display().to_string();
+        let operand = operand(path);
         // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
@@ -193,6 +193,18 @@ pub fn identity(stat: &Stat) -> Identity {
     }
 }
 
+/// A path fit for error texts. An image may have chosen it, so what a terminal would obey is escaped.
+fn operand(path: &Path) -> String {
+    let mut shown = String::new();
+    for c in path.display().to_string().chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_debug()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// stat tells nothing of a block device's size.
 fn device_size(file: &OwnedFd) -> rustix::io::Result<u64> {
     fs::seek(file, SeekFrom::End(0))
@@ -205,5 +217,23 @@ fn describe(kind: FileType) -> &'static str {
         FileType::Socket => "is a socket",
         FileType::CharacterDevice => "is a character device",
         _ => "is of an unknown kind",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_do_not_command_the_terminal() {
+        let path = Path::new("no such/\u{1b}[2J\u{9b}1m it's \\.raw");
+        let Err(error) = RawSource::open(path, true) else {
+            panic!("{} is there", path.display());
+        };
+        let text = error.to_string();
+        assert!(
+            text.contains(r"'no such/\u{1b}[2J\u{9b}1m it's \.raw'"),
+            "{text}"
+        );
     }
 }
