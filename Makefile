@@ -50,6 +50,11 @@ soak: all
 	HEXZ_SOAK=1 HEXZ_C_MODES=plain tests/c/run.sh hostile hostile_encrypted
 	PROFILE=release tests/qcow2/mutations.sh 1000000
 
+#: make fuzz       coverage-guided, on all cores: FUZZ_SECONDS=3600; CI runs a short form of it
+fuzz:
+	tools/deps.sh build test
+	tools/fuzz.sh long $(or $(FUZZ_SECONDS),3600)
+
 #: make demo       a real disk image and memory dump into snapshots and back
 demo:
 	tools/deps.sh build data demo
@@ -76,11 +81,11 @@ install install-strip: all
 uninstall:
 	tools/install.sh uninstall $(version) $(places)
 
-#: make clean      everything that was built; the data of target/data is kept
+#: make clean      everything that was built; target/data and what fuzzing learnt are kept
 clean:
 	$(CARGO) clean --release
 	$(CARGO) clean --profile dev
-	rm -rf target/tool target/hexz target/libhexz.a target/venv target/go target/zig
+	rm -rf target/tool target/hexz target/libhexz.a target/venv target/go target/zig target/fuzz/build
 
-.PHONY: all help lib tool static test soak demo bench data install install-strip uninstall clean
+.PHONY: all help lib tool static test soak fuzz demo bench data install install-strip uninstall clean
 .DELETE_ON_ERROR:

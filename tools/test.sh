@@ -21,6 +21,7 @@ step() {
 step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload \
     tests/examples.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
 step 'Rust formatting' cargo fmt --check
+step 'formatting of fuzz targets' cargo fmt --check --manifest-path fuzz/Cargo.toml
 step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings
 step 'Rust tests' cargo test --locked
 step 'build' make --no-print-directory all
@@ -32,6 +33,7 @@ step 'Zig' bindings/zig/test.sh
 step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
 step 'qcow2 images' tests/qcow2/run.sh
 step 'damaged qcow2 images' tests/qcow2/mutations.sh
+step 'fuzzing' tools/fuzz.sh short
 step 'independent decoder' tests/decoder/run.sh
 step 'installation' tools/install-test.sh
 
