@@ -40,8 +40,9 @@ pub struct Decompressors {
 }
 
 struct Cluster {
-    /// Which image of the chain, and where in it.
-    key: (usize, u64),
+    /// Which image of the chain, and where in it. With the length, or an entry that cuts the cluster
+    /// short would be read or refused by what was read before.
+    key: (usize, Packed),
     bytes: Vec<u8>,
 }
 
@@ -69,7 +70,7 @@ impl Unpacker {
     /// Fills `buf`, which ends within the cluster, from what `image` has at `place`.
     pub fn read(&self, image: &Image, place: &Place, buf: &mut [u8]) -> Result<()> {
         let mut state = self.state.borrow_mut();
-        let key = (place.layer, place.packed.offset);
+        let key = (place.layer, place.packed);
         match state.clusters.iter().position(|c| c.key == key) {
             Some(i) => state
                 .clusters
@@ -93,7 +94,7 @@ impl Unpacker {
 
 impl State {
     /// Unpacks a cluster to the front of what is kept.
-    fn keep(&mut self, image: &Image, place: &Place, key: (usize, u64)) -> Result<()> {
+    fn keep(&mut self, image: &Image, place: &Place, key: (usize, Packed)) -> Result<()> {
         let mut bytes = match self.clusters.len() {
             KEPT => self.clusters.pop().map(|c| c.bytes).unwrap_or_default(),
             _ => Vec::new(),
