@@ -153,8 +153,8 @@ build_and_run() {
     local status
     build "$1" "$2" && run "$1" "$2"
     status=$?
-    # User and system time of what ran, as in 0m1.234s 0m0.056s.
-    times | tail -n 1 >"$out/$1-$2.cpu"
+    # User and system time: the second line is that of what ran.
+    times >"$out/$1-$2.cpu"
     return $status
 }
 
