@@ -19,9 +19,9 @@ const LACKING: [(u32, &str); 3] = [
     (3, "compressed with zstd"),
     (4, "subclusters"),
 ];
-/// From so many images on, it was the whole table, and all that should be in it must have been.
-const TABLE: usize = 200;
-/// So many of those are compared at least.
+/// Set when the images are the whole table, and all that should be in it must be there.
+const WHOLE: &str = "HEXZ_IMAGO_WHOLE";
+/// So many of the whole table are compared at least.
 const COMPARED: usize = 110;
 const MAGIC: &[u8] = b"QFI\xfb";
 
@@ -156,6 +156,7 @@ fn images_read_as_imago_reads_them() {
     }
 
     let images = same + refusals.len() + faults;
+    let whole = std::env::var_os(WHOLE).is_some();
     println!("imago: {images} images, {same} read as qemu-img and hexz read them");
     for (bit, what) in LACKING {
         let all = refusals.iter().filter(|bits| bits.contains(&bit)).count();
@@ -163,8 +164,8 @@ fn images_read_as_imago_reads_them() {
         let alone = refusals.iter().filter(|bits| bits.iter().eq([&bit]));
         let alone = alone.count();
         println!("imago: {all} refused that are {what}, {alone} for nothing else");
-        assert!(alone > 0 || images < TABLE, "none that are only {what}");
+        assert!(alone > 0 || !whole, "none that are only {what}");
     }
     assert_eq!(faults, 0, "images were read otherwise than they should be");
-    assert!(same >= COMPARED || images < TABLE, "only {same} compared");
+    assert!(same >= COMPARED || !whole, "only {same} compared");
 }

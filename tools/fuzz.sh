@@ -38,12 +38,14 @@ die() {
 # has no unsafe code where it reads a source. A third of what takes time to compile is what the
 # library's tests have compiled already; cargo looks whether it fits, and makes anew what does not.
 build() {
-    local built=$out/build part
+    local built=$out/build part how
     if [ ! -d "$built" ] && [ -d target/debug/deps ]; then
         for part in .fingerprint build deps; do
             mkdir -p "$built/debug/$part"
+            # What cargo writes again is copied; libraries, which are large, are linked.
+            [ $part = deps ] && how=-al || how=-a
             find "target/debug/$part" -mindepth 1 -maxdepth 1 ! -name '*hexz*' \
-                -exec cp -al -t "$built/debug/$part" {} +
+                -exec cp $how -t "$built/debug/$part" {} +
         done
     fi
     RUSTC_WRAPPER=$PWD/tools/fuzz-rustc.sh CARGO_INCREMENTAL=0 "${CARGO:-cargo}" build --locked \

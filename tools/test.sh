@@ -25,9 +25,22 @@ step() {
 # then. What they say comes when they are through.
 beside() {
     [ ${#lanes[@]} -lt "$(nproc)" ] || finish_lane
+    # A process group of its own can be ended with all that it started.
+    set -m
     "$1" >"$logs/$1" 2>&1 &
+    set +m
     lanes[$!]=$1
 }
+
+end_lanes() {
+    local pid
+    for pid in "${!lanes[@]}"; do
+        kill -TERM -- "-$pid" 2>/dev/null || true
+    done
+    wait
+    exit 130
+}
+trap end_lanes INT TERM
 
 # finish_lane: waits for the first that ends.
 finish_lane() {

@@ -52,7 +52,7 @@ def in_folder(work, name, story, *arguments):
 
 def main():
     work, wanted = Path(sys.argv[1]), sys.argv[2:]
-    reader = imago.Reader()
+    reader = imago.Reader(whole=not wanted)
     stories = [(v.name, same, v, reader) for v in variants.table()]
     stories += refusals.stories() + locks.stories() + devices.stories()
     stories += pagecache.stories()

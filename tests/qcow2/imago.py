@@ -10,7 +10,9 @@ class Reader:
     """The Rust test, which is told folders while their images are there, so that images are made
     once and never all at a time. Begins with the first image; for any thread."""
 
-    def __init__(self):
+    def __init__(self, whole):
+        """`whole` if it is told of the whole table."""
+        self._whole = {"HEXZ_IMAGO_WHOLE": "1"} if whole else {}
         self._lock = threading.Lock()
         self._process = None
 
@@ -18,7 +20,7 @@ class Reader:
         command = [os.environ.get("CARGO", "cargo"), "test", "--quiet", "--locked",
                    "--test", "qcow2_imago", "--", "--ignored", "--nocapture"]
         self._process = subprocess.Popen(  # pylint: disable=consider-using-with
-            command, cwd=Path(__file__).parents[2], text=True,
+            command, cwd=Path(__file__).parents[2], text=True, env=os.environ | self._whole,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def compare(self, folder):

@@ -13,11 +13,14 @@ use super::entry::Packed;
 use super::fault::{Checked, damaged};
 use super::header::Compression;
 use super::image::Image;
-use crate::error::{Error, Result, try_grow};
+use crate::error::{Error, Result, try_grow, try_zeroed};
 use crate::source::Source;
 
 /// Unpacked clusters that are kept: one is read in parts, and in a chain some take turns.
 const KEPT: usize = 4;
+
+/// More than an inflating state takes.
+const INFLATE_MEMORY: usize = 64 << 10;
 
 /// Unpacks for one reader.
 pub struct Unpacker {
@@ -132,6 +135,10 @@ impl Decompressors {
     ) -> Result<Checked<()>> {
         Ok(match compression {
             Compression::Deflate => {
+                if self.inflate.is_none() {
+                    // Its own allocation would end the process.
+                    try_zeroed(INFLATE_MEMORY, "memory to inflate clusters")?;
+                }
                 let inflate = self.inflate.get_or_insert_with(|| Decompress::new(false));
                 inflate_cluster(inflate, packed, cluster)
             }

@@ -22,7 +22,7 @@ use self::compressed::{Place, Unpacker};
 use self::entry::Mapping;
 use self::image::Image;
 use super::{Access, Content, Identity, RawSource, Source};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_reserve};
 
 pub use self::compressed::{Decompressors, PackedCluster};
 pub use self::header::MAGIC;
@@ -122,7 +122,10 @@ impl Qcow2Source {
                         None => None,
                     };
                     match (packed, &mut later) {
-                        (Some(packed), Some(later)) => later.push(packed),
+                        (Some(packed), Some(later)) => {
+                            try_reserve(later, 1, "packed clusters")?;
+                            later.push(packed);
+                        }
                         _ => self.unpacker.read(image, &place, part)?,
                     }
                 }
