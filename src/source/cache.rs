@@ -254,7 +254,11 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let file = OwnedFd::from(file);
         fadvise(&file, 0, None, Advice::DontNeed).unwrap();
-        (cached(&file, 0, len) == 0).then_some((file, other))
+        let cold = cached(&file, 0, len) == 0;
+        if !cold {
+            eprintln!("skipped: files here stay in the page cache");
+        }
+        cold.then_some((file, other))
     }
 
     /// Pages of a range that are cached.
@@ -275,7 +279,6 @@ mod tests {
     fn what_was_cached_before_stays_and_the_rest_goes() {
         let size = 20 * MIB + 100;
         let Some((file, other)) = cold(size) else {
-            eprintln!("skipped: files here stay in the page cache");
             return;
         };
         let mut page = [0; 4096];
@@ -302,7 +305,6 @@ mod tests {
     fn while_a_file_is_read_a_bounded_part_of_it_is_cached() {
         let size = 320 * MIB;
         let Some((file, _)) = cold(size) else {
-            eprintln!("skipped: files here stay in the page cache");
             return;
         };
         // What the kernel reads ahead would depend on the machine.
@@ -324,7 +326,6 @@ mod tests {
     fn what_was_never_near_what_is_read_stays() {
         let size = 320 * MIB;
         let Some((file, other)) = cold(size) else {
-            eprintln!("skipped: files here stay in the page cache");
             return;
         };
         let cache = PageCache::default();
@@ -340,7 +341,6 @@ mod tests {
     fn both_ways_of_asking_tell_the_same() {
         let size = 70 * MIB + 5;
         let Some((file, other)) = cold(size) else {
-            eprintln!("skipped: files here stay in the page cache");
             return;
         };
         for at in [0, 7 * MIB, 63 * MIB, size - 1] {
@@ -360,7 +360,6 @@ mod tests {
     fn what_the_kernel_read_ahead_is_ours_too() {
         let size = 96 * MIB;
         let Some((file, _)) = cold(size) else {
-            eprintln!("skipped: files here stay in the page cache");
             return;
         };
         fadvise(&file, 0, None, Advice::Sequential).unwrap();
