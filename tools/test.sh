@@ -57,7 +57,10 @@ finish_lane() {
 lane_cpp() { step 'C++' tests/cpp/run.sh; }
 lane_go() { step 'Go' bindings/go/test.sh; }
 lane_zig() { step 'Zig' bindings/zig/test.sh; }
-lane_tool() { step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh; }
+lane_tool() {
+    step 'command line tool' env HEXZ=target/hexz tests/cli/run.sh
+    step 'cases from the field' tests/field/run.sh
+}
 lane_decoder() { step 'independent decoder' tests/decoder/run.sh; }
 # One after the other, since all use what cargo builds.
 lane_qcow2() {
@@ -67,7 +70,7 @@ lane_qcow2() {
 }
 
 step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload \
-    tests/examples.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
+    tests/examples.sh tests/cli/*.sh tests/field/*.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
 step 'Rust formatting' cargo fmt --check
 step 'formatting of fuzz targets' cargo fmt --check --manifest-path fuzz/Cargo.toml
 step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings

@@ -1,6 +1,7 @@
 # What the cases assert with. Every call to one of these counts once, passed or failed.
 passed=0
 failed=0
+skipped=0
 
 pass() { passed=$((passed + 1)); }
 
@@ -10,7 +11,10 @@ fail() { # NAME [DETAIL]
     [ $# -lt 2 ] || printf '%s\n' "$2" | sed 's/^/    /'
 }
 
-skip() { printf 'skipped: %s\n' "$1"; }
+skip() { # REASON
+    skipped=$((skipped + 1))
+    printf 'skipped: %s\n' "$1"
+}
 
 # hexz with a guard against hanging, so that a source that blocks is a failure and not a wait.
 hexz() { timeout -k 5 300 "$HEXZ" "$@"; }

@@ -41,5 +41,5 @@ for case_file in "${cases[@]}"; do
     cd "$T" || exit 1
 done
 
-echo "cli: $passed passed, $failed failed"
+echo "cli: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
