@@ -20,6 +20,7 @@ pub mod crypto;
 pub mod error;
 pub mod format;
 pub mod keyring;
+pub mod lock;
 pub mod pack;
 pub mod panic;
 pub mod profile;

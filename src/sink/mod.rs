@@ -1,8 +1,11 @@
 //! Where a snapshot goes.
 
 mod pending;
+mod place;
+mod temporary;
 
-pub use pending::{Existing, PendingFile};
+pub use pending::PendingFile;
+pub use place::Existing;
 
 use crate::error::Result;
 

@@ -6,27 +6,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::place::{Existing, check_existing, place};
+use super::temporary::temporary_name;
 use crate::error::{Error, Result, Why};
 
-/// Longest file name that file systems take, in bytes.
-const NAME_MAX: usize = 255;
 /// Names tried for a temporary before giving up.
 const ATTEMPTS: usize = 100;
-
-/// What to do about an output that is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Refuse; the text names the flag that would replace it.
-    Refuse(&'static str),
-    /// Replace it, at once and whole.
-    Replace,
-}
 
 /// An output file under way. Dropped without [`PendingFile::publish`], it leaves nothing behind.
 pub struct PendingFile {
@@ -212,202 +202,9 @@ impl Drop for PendingFile {
     }
 }
 
-/// The folder and the name of an output, if it can be one.
-fn place(path: &Path, existing: Existing) -> Result<(OwnedFd, &OsStr)> {
-    let operand = path.display().to_string();
-    let (Some(name), false) = (
-        path.file_name(),
-        // Path takes "a/." for "a", open(2) does not.
-        [&b"/"[..], b"/."]
-            .iter()
-            .any(|end| path.as_os_str().as_bytes().ends_with(end)),
-    ) else {
-        return Err(Error::output(&operand, "not the name of a file"));
-    };
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-    let folder = retry_on_intr(|| fs::openat(CWD, parent, flags, Mode::empty()))
-        .map_err(|e| Error::output(&operand, ("cannot open its folder", e)))?;
-    check_existing(&folder, name, existing, &operand)?;
-    Ok((folder, name))
-}
-
 fn mode() -> Mode {
     Mode::RUSR | Mode::WUSR
 }
 
-/// `.NAME.hexz-XXXXXX`, short enough for a file system.
-fn temporary_name(name: &OsStr) -> rustix::io::Result<OsString> {
-    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut random = [0; 6];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-    let suffix: Vec<u8> = b".hexz-"
-        .iter()
-        .copied()
-        .chain(random.iter().map(|b| LETTERS[usize::from(b % 32)]))
-        .collect();
-    let keep = name.len().min(NAME_MAX - 1 - suffix.len());
-    let mut full = vec![b'.'];
-    full.extend_from_slice(name.as_bytes().get(..keep).unwrap_or_default());
-    full.extend_from_slice(&suffix);
-    Ok(OsStr::from_bytes(&full).to_owned())
-}
-
-/// Refuses what is there already, unless it is a regular file or symbolic link to be replaced.
-fn check_existing(folder: &OwnedFd, name: &OsStr, existing: Existing, operand: &str) -> Result<()> {
-    let stat = match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(e) => return Err(Error::output(operand, ("cannot look at it", e))),
-    };
-    let what = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile | FileType::Symlink => match existing {
-            Existing::Replace => return Ok(()),
-            Existing::Refuse(flag) => {
-                return Err(Error::Exists {
-                    operand: operand.to_owned(),
-                    flag,
-                });
-            }
-        },
-        FileType::Directory => "is a folder",
-        FileType::Fifo => "is a FIFO",
-        FileType::Socket => "is a socket",
-        FileType::BlockDevice => "is a block device",
-        FileType::CharacterDevice => "is a character device",
-        FileType::Unknown => "is no regular file",
-    };
-    Err(Error::output(
-        operand,
-        format!("{what}; give the name of a regular file"),
-    ))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs as stdfs;
-    use std::path::PathBuf;
-
-    /// A folder of its own for a test, removed at its end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("hexz-{}-{name}", std::process::id()));
-            stdfs::create_dir(&path).unwrap();
-            Folder(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let mut names: Vec<String> = stdfs::read_dir(&self.0)
-                .unwrap()
-                .map(|e| e.unwrap().file_name().into_string().unwrap())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            stdfs::remove_dir_all(&self.0).unwrap();
-        }
-    }
-
-    #[test]
-    fn nothing_is_there_before_publishing_or_after_dropping() {
-        let folder = Folder::new("drop");
-        let path = folder.0.join("a");
-        let pending = PendingFile::create(&path, Existing::Refuse("F")).unwrap();
-        pending.write_all_at(b"half", 0).unwrap();
-        assert!(folder.names().is_empty());
-        drop(pending);
-        assert!(folder.names().is_empty());
-        let pending = PendingFile::create(&path, Existing::Refuse("F")).unwrap();
-        pending.write_all_at(b"whole", 0).unwrap();
-        pending.publish(true).unwrap();
-        assert_eq!(folder.names(), ["a"]);
-        assert_eq!(stdfs::read(&path).unwrap(), b"whole");
-    }
-
-    #[test]
-    fn an_old_file_is_kept_or_replaced_whole() {
-        let folder = Folder::new("old");
-        let path = folder.0.join("a");
-        let pending = PendingFile::create(&path, Existing::Refuse("F")).unwrap();
-        stdfs::write(&path, "old").unwrap();
-        assert!(matches!(pending.publish(true), Err(Error::Exists { .. })));
-        assert!(PendingFile::create(&path, Existing::Refuse("F")).is_err());
-        assert_eq!(stdfs::read(&path).unwrap(), b"old");
-        let pending = PendingFile::create(&path, Existing::Replace).unwrap();
-        pending.write_all_at(b"new", 0).unwrap();
-        assert_eq!(stdfs::read(&path).unwrap(), b"old");
-        pending.publish(true).unwrap();
-        assert_eq!(stdfs::read(&path).unwrap(), b"new");
-        assert_eq!(folder.names(), ["a"]);
-    }
-
-    #[test]
-    fn a_named_temporary_serves_where_unnamed_files_do_not() {
-        let folder = Folder::new("named");
-        let path = folder.0.join("a");
-        for existing in [Existing::Refuse("F"), Existing::Replace] {
-            for publish in [false, true] {
-                let mut pending = PendingFile::create(&path, existing).unwrap();
-                let ((), name) = pending.named(|name| pending.link(name)).unwrap();
-                pending.temporary = Some(name);
-                assert!(folder.names().iter().any(|n| n.starts_with(".a.hexz-")));
-                match publish {
-                    true => pending.publish(false).unwrap(),
-                    false => drop(pending),
-                }
-                assert!(folder.names().iter().all(|n| n == "a"));
-            }
-        }
-        assert_eq!(folder.names(), ["a"]);
-    }
-
-    #[test]
-    fn a_link_is_replaced_and_not_followed() {
-        let folder = Folder::new("link");
-        let (path, target) = (folder.0.join("a"), folder.0.join("target"));
-        stdfs::write(&target, "target").unwrap();
-        std::os::unix::fs::symlink(&target, &path).unwrap();
-        PendingFile::create(&path, Existing::Replace)
-            .unwrap()
-            .publish(false)
-            .unwrap();
-        assert_eq!(stdfs::read(&target).unwrap(), b"target");
-        assert!(stdfs::symlink_metadata(&path).unwrap().is_file());
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_refused() {
-        let folder = Folder::new("kinds");
-        stdfs::create_dir(folder.0.join("d")).unwrap();
-        for bad in ["d", "d/", "d/..", "missing/a", "a/", "a/."] {
-            let made = PendingFile::create(&folder.0.join(bad), Existing::Replace);
-            assert!(matches!(made, Err(Error::Output { .. })), "{bad}");
-        }
-        for bad in ["", "/", "/dev/null"] {
-            assert!(
-                PendingFile::create(Path::new(bad), Existing::Replace).is_err(),
-                "{bad}"
-            );
-        }
-        let long = folder.0.join("n".repeat(255));
-        PendingFile::create(&long, Existing::Replace)
-            .unwrap()
-            .publish(false)
-            .unwrap();
-        PendingFile::create(&long, Existing::Replace)
-            .unwrap()
-            .publish(false)
-            .unwrap();
-        assert_eq!(folder.names().len(), 2);
-    }
-}
+mod tests;

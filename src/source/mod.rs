@@ -1,7 +1,6 @@
 //! Where the bytes of a stream come from.
 
 mod cache;
-mod lock;
 mod qcow2;
 mod raw;
 

@@ -7,10 +7,10 @@ use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::cache::PageCache;
-use super::lock::{self, Lock};
 use super::{Content, Identity, Source};
 use crate::error::{Error, Result};
 use crate::format::STREAM_SIZE_MAX;
+use crate::lock::{self, Lock};
 
 /// A file or block device. Read with pread and never mapped: a file that shrinks under a mapping
 /// would kill the host process.

@@ -1,0 +1,122 @@
+use super::*;
+use std::fs as stdfs;
+use std::path::PathBuf;
+
+/// A folder of its own for a test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hexz-{}-{name}", std::process::id()));
+        stdfs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = stdfs::read_dir(&self.0)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        stdfs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_there_before_publishing_or_after_dropping() {
+    let folder = Folder::new("drop");
+    let path = folder.0.join("a");
+    let pending = PendingFile::create(&path, Existing::Refuse("F")).unwrap();
+    pending.write_all_at(b"half", 0).unwrap();
+    assert!(folder.names().is_empty());
+    drop(pending);
+    assert!(folder.names().is_empty());
+    let pending = PendingFile::create(&path, Existing::Refuse("F")).unwrap();
+    pending.write_all_at(b"whole", 0).unwrap();
+    pending.publish(true).unwrap();
+    assert_eq!(folder.names(), ["a"]);
+    assert_eq!(stdfs::read(&path).unwrap(), b"whole");
+}
+
+#[test]
+fn an_old_file_is_kept_or_replaced_whole() {
+    let folder = Folder::new("old");
+    let path = folder.0.join("a");
+    let pending = PendingFile::create(&path, Existing::Refuse("F")).unwrap();
+    stdfs::write(&path, "old").unwrap();
+    assert!(matches!(pending.publish(true), Err(Error::Exists { .. })));
+    assert!(PendingFile::create(&path, Existing::Refuse("F")).is_err());
+    assert_eq!(stdfs::read(&path).unwrap(), b"old");
+    let pending = PendingFile::create(&path, Existing::Replace).unwrap();
+    pending.write_all_at(b"new", 0).unwrap();
+    assert_eq!(stdfs::read(&path).unwrap(), b"old");
+    pending.publish(true).unwrap();
+    assert_eq!(stdfs::read(&path).unwrap(), b"new");
+    assert_eq!(folder.names(), ["a"]);
+}
+
+#[test]
+fn a_named_temporary_serves_where_unnamed_files_do_not() {
+    let folder = Folder::new("named");
+    let path = folder.0.join("a");
+    for existing in [Existing::Refuse("F"), Existing::Replace] {
+        for publish in [false, true] {
+            let mut pending = PendingFile::create(&path, existing).unwrap();
+            let ((), name) = pending.named(|name| pending.link(name)).unwrap();
+            pending.temporary = Some(name);
+            assert!(folder.names().iter().any(|n| n.starts_with(".a.hexz-")));
+            match publish {
+                true => pending.publish(false).unwrap(),
+                false => drop(pending),
+            }
+            assert!(folder.names().iter().all(|n| n == "a"));
+        }
+    }
+    assert_eq!(folder.names(), ["a"]);
+}
+
+#[test]
+fn a_link_is_replaced_and_not_followed() {
+    let folder = Folder::new("link");
+    let (path, target) = (folder.0.join("a"), folder.0.join("target"));
+    stdfs::write(&target, "target").unwrap();
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    PendingFile::create(&path, Existing::Replace)
+        .unwrap()
+        .publish(false)
+        .unwrap();
+    assert_eq!(stdfs::read(&target).unwrap(), b"target");
+    assert!(stdfs::symlink_metadata(&path).unwrap().is_file());
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    let folder = Folder::new("kinds");
+    stdfs::create_dir(folder.0.join("d")).unwrap();
+    for bad in ["d", "d/", "d/..", "missing/a", "a/", "a/."] {
+        let made = PendingFile::create(&folder.0.join(bad), Existing::Replace);
+        assert!(matches!(made, Err(Error::Output { .. })), "{bad}");
+    }
+    for bad in ["", "/", "/dev/null"] {
+        assert!(
+            PendingFile::create(Path::new(bad), Existing::Replace).is_err(),
+            "{bad}"
+        );
+    }
+    let long = folder.0.join("n".repeat(255));
+    PendingFile::create(&long, Existing::Replace)
+        .unwrap()
+        .publish(false)
+        .unwrap();
+    PendingFile::create(&long, Existing::Replace)
+        .unwrap()
+        .publish(false)
+        .unwrap();
+    assert_eq!(folder.names().len(), 2);
+}
