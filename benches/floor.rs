@@ -95,6 +95,7 @@ fn main() {
 fn shares(input: &str) -> Vec<(u64, usize)> {
     let access = Access {
         share: true,
+        allow_change: false,
         other_files: false,
     };
     let source = hexz::source::open(input.as_ref(), Format::Raw, access).unwrap();

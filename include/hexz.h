@@ -175,6 +175,9 @@ template <class T> static inline T hexz_init_() noexcept
 /** A password callback was given for a plain snapshot, without HEXZ_OPEN_ALLOW_PLAIN. */
 #define HEXZ_ERR_NOT_ENCRYPTED -21
 
+/** hexz_builder_try_write() would have to wait; nothing was taken. Not a failure of the builder. */
+#define HEXZ_ERR_AGAIN -22
+
 /* Flags of a build (hexz_build_opts.flags) -------------------------------- */
 
 /**
@@ -217,6 +220,20 @@ template <class T> static inline T hexz_init_() noexcept
  */
 #define HEXZ_BUILD_FORCE_SHARE 32
 
+/**
+ * Skips only the check that no source changed while it was read, and keeps QEMU's image locks:
+ * for file systems that move sizes or times on their own. Of a source that somebody writes the
+ * snapshot then holds no one moment.
+ */
+#define HEXZ_BUILD_ALLOW_CHANGE 64
+
+/**
+ * Where parent and bases have more than 64 ancestors together: stores anew what the least-giving
+ * ones hold, in place of HEXZ_ERR_PARENT. Without parent and bases there is nothing to fold, and
+ * it has no effect.
+ */
+#define HEXZ_BUILD_FOLD 128
+
 /* Flags of an extract (hexz_extract_opts.flags) --------------------------- */
 
 /** Replaces an output that is there, as HEXZ_BUILD_OVERWRITE does. */
@@ -232,6 +249,13 @@ template <class T> static inline T hexz_init_() noexcept
  */
 #define HEXZ_EXTRACT_IN_PLACE 4
 
+/**
+ * With HEXZ_EXTRACT_IN_PLACE: writes although a running machine or another program holds the
+ * output (QEMU's image locks; a block device that is mounted or in use). What they do with the
+ * new bytes is their affair, and yours. Without HEXZ_EXTRACT_IN_PLACE it has no effect.
+ */
+#define HEXZ_EXTRACT_FORCE_SHARE 8
+
 /* Other flags ------------------------------------------------------------- */
 
 /**
@@ -240,6 +264,25 @@ template <class T> static inline T hexz_init_() noexcept
  * encrypted one.
  */
 #define HEXZ_OPEN_ALLOW_PLAIN 1
+
+/**
+ * hexz_open_opts.flags: the names of ancestors that a snapshot records are not followed; ancestors
+ * come from the caller alone. For snapshots from hands that you do not trust: a root is no secret
+ * and no permission, and such a snapshot may name somebody else's file beside it.
+ */
+#define HEXZ_OPEN_NO_HINTS 2
+
+/**
+ * hexz_profile.features: blocks are compressed against stored ones that resemble them. Not in this
+ * version: HEXZ_ERR_UNSUPPORTED.
+ */
+#define HEXZ_PROFILE_REFERENCES 1
+
+/**
+ * hexz_profile.features: blocks that look like floating-point numbers are compressed by byte
+ * planes. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ */
+#define HEXZ_PROFILE_FLOAT 2
 
 /**
  * hexz_source.flags, hexz_storage.flags: read_at and extent_at may be called from several threads
@@ -290,14 +333,17 @@ template <class T> static inline T hexz_init_() noexcept
 
 /* Kinds of extents (hexz_extent.kind, hexz_source.extent_at) -------------- */
 
-/** The bytes are stored here. */
+/** The bytes are stored here; of a diff: they may differ. */
 #define HEXZ_EXTENT_DATA 1
 
-/** All bytes are zero, and take no space. */
+/** All bytes are zero, and take no space; of a diff: they may differ, and are zero now. */
 #define HEXZ_EXTENT_ZERO 2
 
 /** The bytes are the parent's at this place, and come from there. */
 #define HEXZ_EXTENT_PARENT 3
+
+/** hexz_snapshot_diff() alone: the bytes are the same in both. */
+#define HEXZ_EXTENT_SAME 4
 
 /* Purposes of a password (hexz_password_request.purpose) ------------------ */
 
@@ -338,6 +384,20 @@ template <class T> static inline T hexz_init_() noexcept
 /** Removes the password that opens the snapshot, unless it is the last. */
 #define HEXZ_REKEY_REMOVE 3
 
+/* Flags of memory (hexz_live_opts.flags, hexz_pager_opts.flags) ----------- */
+
+/**
+ * hexz_live_opts.flags: keeps track of what is written between builds, so that a build on the
+ * parent that came of the last one reads only that. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ */
+#define HEXZ_LIVE_TRACK 1
+
+/**
+ * hexz_pager_opts.flags: the regions belong to whoever owns hexz_pager_opts.uffd, another process
+ * as a rule. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ */
+#define HEXZ_PAGER_UFFD 1
+
 /* Types ------------------------------------------------------------------- */
 
 /** A snapshot under construction, made by hexz_builder_new(). One thread at a time. */
@@ -345,6 +405,15 @@ typedef struct hexz_builder hexz_builder;
 
 /** A switch that stops work, made by hexz_cancel_new(). Any thread, any time. */
 typedef struct hexz_cancel hexz_cancel;
+
+/**
+ * This process's own memory as a source of builds, made by hexz_live_new(). Its functions say
+ * which of them may be called from any thread.
+ */
+typedef struct hexz_live hexz_live;
+
+/** Memory that is filled from a snapshot when it is touched, made by hexz_pager_new(). */
+typedef struct hexz_pager hexz_pager;
 
 /** A snapshot open for reading, made by hexz_snapshot_open(). Many threads at once. */
 typedef struct hexz_snapshot hexz_snapshot;
@@ -382,8 +451,8 @@ typedef struct hexz_profile {
     uint32_t cdc_avg;
     /** Largest chunk in bytes, at most 16 MiB. */
     uint32_t cdc_max;
-    /** Zero. */
-    uint32_t reserved;
+    /** HEXZ_PROFILE_ flags; 0: none. */
+    uint32_t features;
 } hexz_profile;
 
 /** What a password is asked for. The library's, valid during the callback. */
@@ -468,7 +537,10 @@ typedef struct hexz_source {
                          uint32_t *kind);
 } hexz_source;
 
-/** One more stream of a build, from a path or a source. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+/**
+ * One more stream of a build. Exactly one of path, source, snapshot and live says where its bytes
+ * come from. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ */
 typedef struct hexz_stream {
     /** Size of this struct in bytes: see HEXZ_INIT. */
     size_t struct_size;
@@ -479,12 +551,24 @@ typedef struct hexz_stream {
     const char *name;
     /** HEXZ_STREAM_ value; 0 is HEXZ_STREAM_BLOB. */
     uint32_t kind;
-    /** HEXZ_FORMAT_ value. */
+    /** HEXZ_FORMAT_ value of path; 0 without one. */
     uint32_t format;
     /** A file or block device, or NULL. */
     const char *path;
-    /** A source, or NULL. Exactly one of path and source is given. */
+    /** A source in the host program, or NULL. */
     const hexz_source *source;
+    /**
+     * An open snapshot, whose stream number snapshot_stream is copied with its holes, or NULL: to
+     * flatten a chain, encrypt or decrypt, change the profile, merge and split. It may be closed
+     * once the call returned.
+     */
+    const hexz_snapshot *snapshot;
+    /** Memory of this process that is frozen (hexz_live_freeze()), or NULL. */
+    const hexz_live *live;
+    /** Index of the stream of snapshot; 0 without one. */
+    uint32_t snapshot_stream;
+    /** Zero. */
+    uint32_t reserved;
 } hexz_stream;
 
 /**
@@ -638,6 +722,20 @@ typedef struct hexz_build_opts {
     uint32_t kdf_lanes;
     /** Zero. */
     uint32_t reserved2;
+    /**
+     * Open snapshots in which content is looked for besides the parent's, anywhere in them, or
+     * NULL; with all their ancestors at most 64. The new snapshot leans on those of them that it
+     * refers to. They may be closed once the call returned. Not in this version:
+     * HEXZ_ERR_UNSUPPORTED.
+     */
+    const hexz_snapshot *const *bases;
+    /** Number of bases. */
+    size_t base_count;
+    /**
+     * Folder for an unnamed file that takes what outgrows memory_limit; NULL: the output's. Only a
+     * builder that writes out of order has such; hexz_build() does not look at it.
+     */
+    const char *spill;
 } hexz_build_opts;
 
 /**
@@ -655,9 +753,47 @@ typedef struct hexz_storage {
     uint64_t flags;
     /** Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size. */
     int32_t (*read_at)(void *user_data, uint64_t offset, void *buf, size_t len);
-    /** Zero. */
-    uintptr_t reserved;
+    /**
+     * Is called once, when the last handle that leans on this storage is gone, or before
+     * hexz_snapshot_open() returns when it fails, arguments that it refuses among the reasons
+     * (unless this struct itself is refused). Not called on a thread of the library. NULL: what
+     * user_data is lives until then on your own care.
+     */
+    void (*release)(void *user_data);
 } hexz_storage;
+
+/**
+ * An ancestor that is looked for. The library's, valid during the callback; what the callback
+ * fills in lives until hexz_snapshot_open() returns.
+ */
+typedef struct hexz_ancestor {
+    /** Size in bytes that the library filled in: a newer library may give a longer struct. */
+    size_t struct_size;
+    /** The 32 bytes of its root. */
+    const uint8_t *root;
+    /**
+     * The file name that it had when the child was built, which is a hint and no more; NULL if
+     * none is recorded. From a file of any origin: mind what you print and open.
+     */
+    const char *hint;
+    /** Set by the callback: where it is. Exactly one of path, storage and snapshot. */
+    const char *path;
+    /** Set by the callback: the storage that has it. */
+    const hexz_storage *storage;
+    /** Set by the callback: it, open already. */
+    const hexz_snapshot *snapshot;
+} hexz_ancestor;
+
+/**
+ * Finds an ancestor by its root. Not in this version: it is not called, and giving one is
+ * HEXZ_ERR_UNSUPPORTED.
+ *
+ * Returns 0 with one of path, storage and snapshot set. A positive answer says that it is unknown
+ * here: the search goes on. A negative one is HEXZ_ERR_CALLBACK. Called on the thread that made
+ * the call.
+ */
+typedef int32_t (*hexz_ancestor_fn)(void *user_data,
+                                    hexz_ancestor *ancestor);
 
 /** What to open, and how. Zero in any field but struct_size is the default. */
 typedef struct hexz_open_opts {
@@ -691,6 +827,21 @@ typedef struct hexz_open_opts {
     const uint8_t *expect_root;
     /** Stops the opening when triggered, or NULL. Not used after the call returned. */
     const hexz_cancel *cancel;
+    /**
+     * Finds ancestors that parent_snapshot and parent are not, or NULL. Not in this version:
+     * HEXZ_ERR_UNSUPPORTED.
+     */
+    hexz_ancestor_fn ancestor;
+    /** First argument of ancestor. */
+    void *ancestor_data;
+    /**
+     * KiB of memory that making a key from a password may take at most; 0: 1048576, which is the
+     * most that the format allows. A snapshot whose key slots ask for more is
+     * HEXZ_ERR_UNSUPPORTED, before that memory is taken: whoever made it chose the cost.
+     */
+    uint32_t kdf_memory_max_kib;
+    /** Zero. */
+    uint32_t reserved2;
 } hexz_open_opts;
 
 /** What a snapshot is. */
@@ -725,6 +876,10 @@ typedef struct hexz_info {
     uint64_t logical_size;
     /** Blocks stored in this file. */
     uint64_t blocks;
+    /** Snapshots that this one leans on: see hexz_snapshot_ancestor(). 0 in this version. */
+    uint32_t ancestor_count;
+    /** Zero. */
+    uint32_t reserved2;
 } hexz_info;
 
 /** What a stream is. */
@@ -746,6 +901,23 @@ typedef struct hexz_stream_info {
     /** Bytes in the file of the blocks that this stream brought in. */
     uint64_t stored_size;
 } hexz_stream_info;
+
+/** What a snapshot leans on. */
+typedef struct hexz_ancestor_info {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Its root. */
+    uint8_t root[32];
+    /**
+     * The file name that it had when the child was built, ended by NUL; empty if none is recorded.
+     * From a file of any origin: mind what you print.
+     */
+    char hint[256];
+    /** Logical bytes that come from it. */
+    uint64_t bytes_inherited;
+    /** Bytes of its file. */
+    uint64_t file_size;
+} hexz_ancestor_info;
 
 /** A run of bytes of one kind. */
 typedef struct hexz_extent {
@@ -844,7 +1016,141 @@ typedef struct hexz_rekey_opts {
     hexz_password_fn password;
     /** First argument of password. */
     void *password_data;
+    /**
+     * Stops the work when triggered, or NULL, until the file begins to change. Not used after the
+     * call returned.
+     */
+    const hexz_cancel *cancel;
+    /** As in hexz_open_opts, for the key slots that are there. */
+    uint32_t kdf_memory_max_kib;
+    /** Zero. */
+    uint32_t reserved;
 } hexz_rekey_opts;
+
+/**
+ * A run of memory, and its place in a stream. Runs of one handle overlap neither in memory nor in
+ * the stream.
+ */
+typedef struct hexz_ram {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Where it begins; a multiple of the page size. With HEXZ_PAGER_UFFD an address of its owner. */
+    void *addr;
+    /** Bytes; a multiple of the page size, not 0. */
+    uint64_t len;
+    /** Where it begins in the stream; a multiple of the page size. */
+    uint64_t offset;
+    /** Bytes of its pages, as for hugetlbfs, a power of two; 0: the system's. */
+    uint32_t page_size;
+    /** Zero. */
+    uint32_t reserved;
+} hexz_ram;
+
+/**
+ * Memory to take snapshots of while it is written. Zero in any field but struct_size and regions
+ * is the default.
+ */
+typedef struct hexz_live_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** HEXZ_LIVE_TRACK or 0. */
+    uint64_t flags;
+    /**
+     * The memory; what lies between the runs in the stream is zeros. It stays mapped until the
+     * handle is freed; the structs are not needed after the call.
+     */
+    const hexz_ram *const *regions;
+    /** Number of regions, 1 or more. */
+    size_t region_count;
+    /** Bytes of the stream; 0: it ends with the region that ends last. */
+    uint64_t size;
+    /** Bytes of memory for pages that were saved and not built yet, 256 KiB or more; 0: 64 MiB. */
+    uint64_t memory_limit;
+    /**
+     * Folder for an unnamed file that takes saved pages beyond memory_limit; NULL: whoever writes
+     * then waits until the build has taken some.
+     */
+    const char *spill;
+} hexz_live_opts;
+
+/** What a live handle did, counted from its beginning. */
+typedef struct hexz_live_stats {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** Freezes that succeeded. */
+    uint64_t freezes;
+    /** Nanoseconds that the last freeze took. */
+    uint64_t freeze_ns;
+    /** Writes that had to wait until a page was saved. */
+    uint64_t faults;
+    /** Nanoseconds of the longest such wait. */
+    uint64_t fault_ns_max;
+    /** Bytes saved before they were written over. */
+    uint64_t bytes_saved;
+    /** Of these, bytes that went into the spill file. */
+    uint64_t bytes_spilled;
+    /** Bytes known to be written since the freeze whose build last succeeded (HEXZ_LIVE_TRACK). */
+    uint64_t bytes_changed;
+} hexz_live_stats;
+
+/** Memory to fill, and how. Zero in any field but struct_size and regions is the default. */
+typedef struct hexz_pager_opts {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** HEXZ_PAGER_UFFD or 0. */
+    uint64_t flags;
+    /**
+     * The memory: private or shared anonymous, fresh, of this process, unless HEXZ_PAGER_UFFD is
+     * set. The structs are not needed after the call.
+     */
+    const hexz_ram *const *regions;
+    /** Number of regions, 1 or more. */
+    size_t region_count;
+    /** Index of the stream that fills them. */
+    uint32_t stream;
+    /**
+     * With HEXZ_PAGER_UFFD: the userfaultfd(2) on which their owner registered them. It stays the
+     * caller's and open. Without the flag: 0 or -1.
+     */
+    int32_t uffd;
+    /** Threads of the pager at most; 0: 2. */
+    uint32_t threads;
+    /** Zero. */
+    uint32_t reserved;
+    /** What hexz_pager_trace() gave for an earlier run, or NULL: filled in first, in that order. */
+    const void *trace;
+    /** Bytes of trace. */
+    size_t trace_len;
+    /**
+     * Is told of each page that cannot be had, once, by its offset in the stream, or NULL. On a
+     * thread of the pager; it may not call the pager. Whoever touches the page gets SIGBUS.
+     */
+    void (*failed)(void *user_data, uint64_t offset, hexz_status status);
+    /** First argument of failed. */
+    void *failed_data;
+} hexz_pager_opts;
+
+/** What a pager did, counted from its beginning. */
+typedef struct hexz_pager_stats {
+    /** Size of this struct in bytes: see HEXZ_INIT. */
+    size_t struct_size;
+    /** Zero. */
+    uintptr_t reserved;
+    /** First touches that had to wait. */
+    uint64_t faults;
+    /** Nanoseconds of the longest such wait. */
+    uint64_t fault_ns_max;
+    /** Bytes filled in because they were touched. */
+    uint64_t bytes_faulted;
+    /** Bytes filled in before they were touched. */
+    uint64_t bytes_prefetched;
+    /** Bytes not filled in yet. */
+    uint64_t bytes_left;
+    /** Pages that could not be had. */
+    uint64_t failures;
+} hexz_pager_stats;
 
 #ifdef __cplusplus
 extern "C" {
@@ -999,6 +1305,25 @@ hexz_status hexz_builder_write(hexz_builder *builder,
                                const void *data,
                                size_t len);
 
+/**
+ * Not in this version. As hexz_builder_write(), but where that would wait for threads, output or
+ * callbacks it takes nothing and returns HEXZ_ERR_AGAIN at once: for event loops and coroutines. At
+ * most 1 MiB at a time.
+ */
+hexz_status hexz_builder_try_write(hexz_builder *builder,
+                                   uint32_t stream,
+                                   uint64_t offset,
+                                   const void *data,
+                                   size_t len);
+
+/**
+ * Not in this version. *fd becomes an eventfd(2) that is readable when a hexz_builder_try_write()
+ * is worth it, and after a failure. The library's: poll it, do not read it; it is closed with the
+ * builder.
+ */
+hexz_status hexz_builder_ready_fd(const hexz_builder *builder,
+                                  int32_t *fd);
+
 /** Not in this version. Makes len bytes at offset zero, as hexz_builder_write() would. */
 hexz_status hexz_builder_zero(hexz_builder *builder,
                               uint32_t stream,
@@ -1067,6 +1392,16 @@ hexz_status hexz_snapshot_stream(const hexz_snapshot *snapshot,
                                  hexz_stream_info *out);
 
 /**
+ * Not in this version: HEXZ_ERR_UNSUPPORTED; no snapshot that it opens leans on another.
+ *
+ * Tells what snapshot number index is that this one leans on, counted from 0. Reads nothing.
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE, _UNSUPPORTED.
+ */
+hexz_status hexz_snapshot_ancestor(const hexz_snapshot *snapshot,
+                                   uint32_t index,
+                                   hexz_ancestor_info *out);
+
+/**
  * Finds the index of a stream by its name, such as "disk" or "memory". Reads nothing. Errors:
  * HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _STATE.
  */
@@ -1098,6 +1433,24 @@ hexz_status hexz_snapshot_extent(const hexz_snapshot *snapshot,
                                  uint32_t stream,
                                  uint64_t offset,
                                  hexz_extent *out);
+
+/**
+ * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ *
+ * Tells what is at offset of stream to_stream of to, against the same offset of stream from_stream
+ * of from, and for how many bytes: HEXZ_EXTENT_SAME, HEXZ_EXTENT_DATA (it may differ) or
+ * HEXZ_EXTENT_ZERO (it may differ, and is zeros now). What lies beyond the end of from's stream
+ * counts as zeros. Only indexes are read, no blocks; the two may be one handle. Any thread.
+ *
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or beyond the end of
+ * to's stream), _CORRUPT, _IO, _NO_MEMORY, _STATE, _UNSUPPORTED, _INTERNAL.
+ */
+hexz_status hexz_snapshot_diff(const hexz_snapshot *from,
+                               uint32_t from_stream,
+                               const hexz_snapshot *to,
+                               uint32_t to_stream,
+                               uint64_t offset,
+                               hexz_extent *out);
 
 /**
  * Checks all of this snapshot's file: every block, every hash, every page of the index. Damage
@@ -1149,6 +1502,127 @@ hexz_status hexz_snapshot_extract(const hexz_snapshot *snapshot,
  * _INTERNAL.
  */
 hexz_status hexz_snapshot_rekey(const hexz_rekey_opts *opts);
+
+/* Memory while it is written ---------------------------------------------- */
+
+/**
+ * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ *
+ * Takes memory of this process as a source of builds (hexz_stream.live) that goes on being
+ * written: the host stops its machine, calls hexz_live_freeze(), lets it run on, and builds
+ * meanwhile; the stream is the memory as it was at the freeze. Pages are protected by
+ * userfaultfd(2) and saved before they are written over. Starts a thread, which hexz_live_free()
+ * ends.
+ *
+ * What the protection does not see: pinned pages that a device or the kernel writes (io_uring's
+ * registered buffers, VFIO), another mapping of the same memory, write(2) into it, holes punched
+ * into it. Tell those by hexz_live_changed() and hexz_live_discard().
+ *
+ * The handle is the caller's: freed by hexz_live_free(). *out is NULL on failure. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT (regions that overlap or are no whole pages among the reasons),
+ * _UNSUPPORTED (no userfaultfd, memory that cannot be protected), _NO_MEMORY, _INTERNAL.
+ */
+hexz_status hexz_live_new(const hexz_live_opts *opts,
+                          hexz_live **out);
+
+/**
+ * Not in this version. Makes the stream what the memory is now, and returns as soon as every page
+ * is protected. Nobody writes the memory during the call. Not during a build that reads it, nor
+ * beside hexz_live_thaw() and hexz_live_free(). Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE (frozen
+ * already), _UNSUPPORTED, _NO_MEMORY, _INTERNAL.
+ */
+hexz_status hexz_live_freeze(hexz_live *live);
+
+/**
+ * Not in this version. Lets go of the frozen memory. The end of a build that read it does the same,
+ * unless the build was refused before it began. Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE (a build
+ * reads it), _UNSUPPORTED, _INTERNAL.
+ */
+hexz_status hexz_live_thaw(hexz_live *live);
+
+/**
+ * Not in this version. Says that len bytes at offset of the stream were written in a way that the
+ * protection does not see (KVM's or vhost's dirty log). Any thread, any time. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT, _OUT_OF_RANGE (offset + len is beyond the end), _UNSUPPORTED,
+ * _INTERNAL.
+ */
+hexz_status hexz_live_changed(hexz_live *live,
+                              uint64_t offset,
+                              uint64_t len);
+
+/**
+ * Not in this version. Saves what the frozen stream still needs of len bytes at offset, which are
+ * about to be given back to the system (a balloon: MADV_DONTNEED, MADV_REMOVE). Any thread, any
+ * time. Errors: as hexz_live_changed(), and _NO_MEMORY, _IO (the spill file).
+ */
+hexz_status hexz_live_discard(hexz_live *live,
+                              uint64_t offset,
+                              uint64_t len);
+
+/**
+ * Not in this version. Tells what the handle did so far. Any thread, any time. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT, _UNSUPPORTED.
+ */
+hexz_status hexz_live_stats_get(const hexz_live *live,
+                                hexz_live_stats *out);
+
+/** Frees a live handle that no call uses any more, and lets go of frozen memory. NULL does nothing. */
+void hexz_live_free(hexz_live *live);
+
+/* Memory that is filled when it is touched -------------------------------- */
+
+/**
+ * Not in this version: HEXZ_ERR_UNSUPPORTED. Freed before hexz_pager_fill() succeeded, what was
+ * not touched of the memory reads as zeros.
+ *
+ * Fills memory from a stream of a snapshot, each block when one of its pages is first touched, by
+ * threads of the pager, so that a machine runs on before its memory is there. The pager makes the
+ * userfaultfd(2) for regions of this process; with HEXZ_PAGER_UFFD it serves one that another
+ * process registered its regions on, and handed over. Pages that their owner gives back
+ * (MADV_DONTNEED, MADV_REMOVE) are zeros from then on. fork(2) and mremap(2) of a region are not
+ * supported. A page that cannot be had is SIGBUS for whoever touches it, never zeros.
+ *
+ * The handle is the caller's: freed by hexz_pager_free(). The snapshot may be closed first. *out
+ * is NULL on failure. Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _STATE, _UNSUPPORTED,
+ * _NO_MEMORY, _INTERNAL.
+ */
+hexz_status hexz_pager_new(const hexz_snapshot *snapshot,
+                           const hexz_pager_opts *opts,
+                           hexz_pager **out);
+
+/**
+ * Not in this version. Fills in all that is left. progress (or NULL) runs on this thread, with
+ * HEXZ_PHASE_EXTRACT; cancel (or NULL) is not used after the call. After HEXZ_OK the memory is
+ * ordinary memory, and the pager may be freed. Goes on past damage, which is HEXZ_ERR_CORRUPT at
+ * the end. Errors: HEXZ_ERR_INVALID_ARGUMENT, _CORRUPT, _IO (an owner that died among the
+ * reasons), _CANCELLED, _NO_MEMORY, _STATE, _UNSUPPORTED, _INTERNAL.
+ */
+hexz_status hexz_pager_fill(hexz_pager *pager,
+                            hexz_progress_fn progress,
+                            void *progress_data,
+                            const hexz_cancel *cancel);
+
+/**
+ * Not in this version. Writes the order in which the memory was asked for so far into buf, for
+ * hexz_pager_opts.trace of later runs, on any machine; *len becomes its bytes. A capacity that is
+ * too small is HEXZ_ERR_INVALID_ARGUMENT, with nothing written; buf NULL with capacity 0 asks for
+ * the length alone. Any thread, any time. Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNSUPPORTED,
+ * _INTERNAL.
+ */
+hexz_status hexz_pager_trace(const hexz_pager *pager,
+                             void *buf,
+                             size_t capacity,
+                             size_t *len);
+
+/**
+ * Not in this version. Tells what the pager did so far. Any thread, any time. Errors:
+ * HEXZ_ERR_INVALID_ARGUMENT, _UNSUPPORTED.
+ */
+hexz_status hexz_pager_stats_get(const hexz_pager *pager,
+                                 hexz_pager_stats *out);
+
+/** Frees a pager that no call uses any more, and ends its threads. NULL does nothing. */
+void hexz_pager_free(hexz_pager *pager);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -38,8 +38,10 @@ pub struct BuildRequest<'a> {
     pub overwrite: bool,
     /// Whether the output is durable when the call returns.
     pub sync: bool,
-    /// Whether sources may change while they are read.
+    /// Whether sources are neither locked nor checked for changes.
     pub share: bool,
+    /// Whether sources are locked, but not checked for changes.
+    pub allow_change: bool,
     /// Whether a disk image may open the files that it names.
     pub other_files: bool,
     /// Threads that may use CPU, the caller's included; 0 for all there are.
@@ -65,6 +67,7 @@ pub fn build(
     control.check()?;
     let access = Access {
         share: request.share,
+        allow_change: request.allow_change,
         other_files: request.other_files,
     };
     let disk = source::open(request.source, request.source_format, access)?;

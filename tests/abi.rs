@@ -5,7 +5,13 @@ use std::path::Path;
 
 use ctest::{__compile_test, __run_test, TestGenerator, generate_test};
 
-const OPAQUE: [&str; 3] = ["hexz_builder", "hexz_cancel", "hexz_snapshot"];
+const OPAQUE: [&str; 5] = [
+    "hexz_builder",
+    "hexz_cancel",
+    "hexz_live",
+    "hexz_pager",
+    "hexz_snapshot",
+];
 
 #[test]
 fn layouts_and_values_are_those_of_the_header() {

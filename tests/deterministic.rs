@@ -113,6 +113,7 @@ fn pack(case: &Case<'_>) -> Report {
         overwrite: true,
         sync: false,
         share: false,
+        allow_change: false,
         other_files: false,
         threads: case.threads,
         memory_limit: case.memory_limit,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The files with declarations, in the order in which a C programmer meets them.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     "abi", "version", "error", "profile", "cancel", "build", "builder", "snapshot", "verify",
-    "extract", "rekey",
+    "extract", "rekey", "live", "pager",
 ];
 
 const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wundef", "-Werror"];

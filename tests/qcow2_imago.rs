@@ -56,6 +56,7 @@ fn lacking(folder: &Path) -> io::Result<BTreeSet<u32>> {
 fn by_hexz(path: &Path) -> hexz::error::Result<Vec<u8>> {
     let access = Access {
         share: false,
+        allow_change: false,
         other_files: true,
     };
     let source = source::open(path, Format::Qcow2, access)?;

@@ -173,6 +173,7 @@ impl Seed {
 fn read(path: &Path, buf: &mut [u8]) -> Result<Option<usize>> {
     let access = Access {
         share: true,
+        allow_change: false,
         other_files: true,
     };
     let source = source::open(path, Format::Qcow2, access)?;

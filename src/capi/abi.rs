@@ -67,6 +67,8 @@ pub const HEXZ_ERR_INTERNAL: i32 = -19;
 pub const HEXZ_ERR_IO: i32 = -20;
 /// A password callback was given for a plain snapshot, without HEXZ_OPEN_ALLOW_PLAIN.
 pub const HEXZ_ERR_NOT_ENCRYPTED: i32 = -21;
+/// hexz_builder_try_write() would have to wait; nothing was taken. Not a failure of the builder.
+pub const HEXZ_ERR_AGAIN: i32 = -22;
 
 /// = Flags of a build (hexz_build_opts.flags)
 ///
@@ -92,6 +94,14 @@ pub const HEXZ_BUILD_ALLOW_BACKING: u64 = 16;
 /// source that a running machine may write is HEXZ_ERR_SOURCE, and no machine that would write it
 /// starts during the build. Of a source that somebody writes the snapshot then holds no one moment.
 pub const HEXZ_BUILD_FORCE_SHARE: u64 = 32;
+/// Skips only the check that no source changed while it was read, and keeps QEMU's image locks:
+/// for file systems that move sizes or times on their own. Of a source that somebody writes the
+/// snapshot then holds no one moment.
+pub const HEXZ_BUILD_ALLOW_CHANGE: u64 = 64;
+/// Where parent and bases have more than 64 ancestors together: stores anew what the least-giving
+/// ones hold, in place of HEXZ_ERR_PARENT. Without parent and bases there is nothing to fold, and
+/// it has no effect.
+pub const HEXZ_BUILD_FOLD: u64 = 128;
 
 /// = Flags of an extract (hexz_extract_opts.flags)
 ///
@@ -103,6 +113,10 @@ pub const HEXZ_EXTRACT_NO_SYNC: u64 = 2;
 /// block device, which must be as long at least. Not whole or nothing: a failure leaves some of the
 /// old bytes and some of the new, and the error says so. Not together with HEXZ_EXTRACT_OVERWRITE.
 pub const HEXZ_EXTRACT_IN_PLACE: u64 = 4;
+/// With HEXZ_EXTRACT_IN_PLACE: writes although a running machine or another program holds the
+/// output (QEMU's image locks; a block device that is mounted or in use). What they do with the
+/// new bytes is their affair, and yours. Without HEXZ_EXTRACT_IN_PLACE it has no effect.
+pub const HEXZ_EXTRACT_FORCE_SHARE: u64 = 8;
 
 /// = Other flags
 ///
@@ -110,6 +124,16 @@ pub const HEXZ_EXTRACT_IN_PLACE: u64 = 4;
 /// it such a snapshot is HEXZ_ERR_NOT_ENCRYPTED, so that nobody can pass off a plain file for an
 /// encrypted one.
 pub const HEXZ_OPEN_ALLOW_PLAIN: u64 = 1;
+/// hexz_open_opts.flags: the names of ancestors that a snapshot records are not followed; ancestors
+/// come from the caller alone. For snapshots from hands that you do not trust: a root is no secret
+/// and no permission, and such a snapshot may name somebody else's file beside it.
+pub const HEXZ_OPEN_NO_HINTS: u64 = 2;
+/// hexz_profile.features: blocks are compressed against stored ones that resemble them. Not in this
+/// version: HEXZ_ERR_UNSUPPORTED.
+pub const HEXZ_PROFILE_REFERENCES: u32 = 1;
+/// hexz_profile.features: blocks that look like floating-point numbers are compressed by byte
+/// planes. Not in this version: HEXZ_ERR_UNSUPPORTED.
+pub const HEXZ_PROFILE_FLOAT: u32 = 2;
 /// hexz_source.flags, hexz_storage.flags: read_at and extent_at may be called from several threads
 /// at once. Without it one call is over before the next begins.
 pub const HEXZ_SOURCE_CONCURRENT: u64 = 1;
@@ -147,12 +171,14 @@ pub const HEXZ_COMPRESSION_ZSTD: u32 = 2;
 
 /// = Kinds of extents (hexz_extent.kind, hexz_source.extent_at)
 ///
-/// The bytes are stored here.
+/// The bytes are stored here; of a diff: they may differ.
 pub const HEXZ_EXTENT_DATA: u32 = 1;
-/// All bytes are zero, and take no space.
+/// All bytes are zero, and take no space; of a diff: they may differ, and are zero now.
 pub const HEXZ_EXTENT_ZERO: u32 = 2;
 /// The bytes are the parent's at this place, and come from there.
 pub const HEXZ_EXTENT_PARENT: u32 = 3;
+/// hexz_snapshot_diff() alone: the bytes are the same in both.
+pub const HEXZ_EXTENT_SAME: u32 = 4;
 
 /// = Purposes of a password (hexz_password_request.purpose)
 ///
@@ -185,6 +211,15 @@ pub const HEXZ_REKEY_REPLACE: u32 = 2;
 /// Removes the password that opens the snapshot, unless it is the last.
 pub const HEXZ_REKEY_REMOVE: u32 = 3;
 
+/// = Flags of memory (hexz_live_opts.flags, hexz_pager_opts.flags)
+///
+/// hexz_live_opts.flags: keeps track of what is written between builds, so that a build on the
+/// parent that came of the last one reads only that. Not in this version: HEXZ_ERR_UNSUPPORTED.
+pub const HEXZ_LIVE_TRACK: u64 = 1;
+/// hexz_pager_opts.flags: the regions belong to whoever owns hexz_pager_opts.uffd, another process
+/// as a rule. Not in this version: HEXZ_ERR_UNSUPPORTED.
+pub const HEXZ_PAGER_UFFD: u64 = 1;
+
 /// = Types
 ///
 /// A snapshot under construction, made by hexz_builder_new(). One thread at a time.
@@ -194,6 +229,17 @@ pub struct hexz_builder {
 
 /// A switch that stops work, made by hexz_cancel_new(). Any thread, any time.
 pub struct hexz_cancel {
+    _private: [u8; 0],
+}
+
+/// This process's own memory as a source of builds, made by hexz_live_new(). Its functions say
+/// which of them may be called from any thread.
+pub struct hexz_live {
+    _private: [u8; 0],
+}
+
+/// Memory that is filled from a snapshot when it is touched, made by hexz_pager_new().
+pub struct hexz_pager {
     _private: [u8; 0],
 }
 
@@ -229,8 +275,8 @@ pub struct hexz_profile {
     pub cdc_avg: u32,
     /// Largest chunk in bytes, at most 16 MiB.
     pub cdc_max: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// HEXZ_PROFILE_ flags; 0: none.
+    pub features: u32,
 }
 
 /// How far a call has come. The library's, valid during the callback.
@@ -326,7 +372,8 @@ pub struct hexz_source {
     >,
 }
 
-/// One more stream of a build, from a path or a source. Not in this version: HEXZ_ERR_UNSUPPORTED.
+/// One more stream of a build. Exactly one of path, source, snapshot and live says where its bytes
+/// come from. Not in this version: HEXZ_ERR_UNSUPPORTED.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hexz_stream {
@@ -337,12 +384,22 @@ pub struct hexz_stream {
     pub name: *const c_char,
     /// HEXZ_STREAM_ value; 0 is HEXZ_STREAM_BLOB.
     pub kind: u32,
-    /// HEXZ_FORMAT_ value.
+    /// HEXZ_FORMAT_ value of path; 0 without one.
     pub format: u32,
     /// A file or block device, or NULL.
     pub path: *const c_char,
-    /// A source, or NULL. Exactly one of path and source is given.
+    /// A source in the host program, or NULL.
     pub source: *const hexz_source,
+    /// An open snapshot, whose stream number snapshot_stream is copied with its holes, or NULL: to
+    /// flatten a chain, encrypt or decrypt, change the profile, merge and split. It may be closed
+    /// once the call returned.
+    pub snapshot: *const hexz_snapshot,
+    /// Memory of this process that is frozen (hexz_live_freeze()), or NULL.
+    pub live: *const hexz_live,
+    /// Index of the stream of snapshot; 0 without one.
+    pub snapshot_stream: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A receiver of bytes in the host program, front to back. Not in this version:
@@ -392,8 +449,11 @@ pub struct hexz_storage {
             len: size_t,
         ) -> i32,
     >,
-    /// Zero.
-    pub reserved: usize,
+    /// Is called once, when the last handle that leans on this storage is gone, or before
+    /// hexz_snapshot_open() returns when it fails, arguments that it refuses among the reasons
+    /// (unless this struct itself is refused). Not called on a thread of the library. NULL: what
+    /// user_data is lives until then on your own care.
+    pub release: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
 }
 
 /// What a build did.
@@ -510,7 +570,46 @@ pub struct hexz_build_opts {
     pub kdf_lanes: u32,
     /// Zero.
     pub reserved2: u32,
+    /// Open snapshots in which content is looked for besides the parent's, anywhere in them, or
+    /// NULL; with all their ancestors at most 64. The new snapshot leans on those of them that it
+    /// refers to. They may be closed once the call returned. Not in this version:
+    /// HEXZ_ERR_UNSUPPORTED.
+    pub bases: *const *const hexz_snapshot,
+    /// Number of bases.
+    pub base_count: size_t,
+    /// Folder for an unnamed file that takes what outgrows memory_limit; NULL: the output's. Only a
+    /// builder that writes out of order has such; hexz_build() does not look at it.
+    pub spill: *const c_char,
 }
+
+/// An ancestor that is looked for. The library's, valid during the callback; what the callback
+/// fills in lives until hexz_snapshot_open() returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_ancestor {
+    /// Size in bytes that the library filled in: a newer library may give a longer struct.
+    pub struct_size: size_t,
+    /// The 32 bytes of its root.
+    pub root: *const u8,
+    /// The file name that it had when the child was built, which is a hint and no more; NULL if
+    /// none is recorded. From a file of any origin: mind what you print and open.
+    pub hint: *const c_char,
+    /// Set by the callback: where it is. Exactly one of path, storage and snapshot.
+    pub path: *const c_char,
+    /// Set by the callback: the storage that has it.
+    pub storage: *const hexz_storage,
+    /// Set by the callback: it, open already.
+    pub snapshot: *const hexz_snapshot,
+}
+
+/// Finds an ancestor by its root. Not in this version: it is not called, and giving one is
+/// HEXZ_ERR_UNSUPPORTED.
+///
+/// Returns 0 with one of path, storage and snapshot set. A positive answer says that it is unknown
+/// here: the search goes on. A negative one is HEXZ_ERR_CALLBACK. Called on the thread that made
+/// the call.
+pub type hexz_ancestor_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, ancestor: *mut hexz_ancestor) -> i32>;
 
 /// What to open, and how. Zero in any field but struct_size is the default.
 #[repr(C)]
@@ -542,6 +641,17 @@ pub struct hexz_open_opts {
     pub expect_root: *const u8,
     /// Stops the opening when triggered, or NULL. Not used after the call returned.
     pub cancel: *const hexz_cancel,
+    /// Finds ancestors that parent_snapshot and parent are not, or NULL. Not in this version:
+    /// HEXZ_ERR_UNSUPPORTED.
+    pub ancestor: hexz_ancestor_fn,
+    /// First argument of ancestor.
+    pub ancestor_data: *mut c_void,
+    /// KiB of memory that making a key from a password may take at most; 0: 1048576, which is the
+    /// most that the format allows. A snapshot whose key slots ask for more is
+    /// HEXZ_ERR_UNSUPPORTED, before that memory is taken: whoever made it chose the cost.
+    pub kdf_memory_max_kib: u32,
+    /// Zero.
+    pub reserved2: u32,
 }
 
 /// What a snapshot is.
@@ -578,6 +688,27 @@ pub struct hexz_info {
     pub logical_size: u64,
     /// Blocks stored in this file.
     pub blocks: u64,
+    /// Snapshots that this one leans on: see hexz_snapshot_ancestor(). 0 in this version.
+    pub ancestor_count: u32,
+    /// Zero.
+    pub reserved2: u32,
+}
+
+/// What a snapshot leans on.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_ancestor_info {
+    /// Size of this struct in bytes: see HEXZ_INIT.
+    pub struct_size: size_t,
+    /// Its root.
+    pub root: [u8; 32],
+    /// The file name that it had when the child was built, ended by NUL; empty if none is recorded.
+    /// From a file of any origin: mind what you print.
+    pub hint: [c_char; 256],
+    /// Logical bytes that come from it.
+    pub bytes_inherited: u64,
+    /// Bytes of its file.
+    pub file_size: u64,
 }
 
 /// What a stream is.
@@ -707,6 +838,135 @@ pub struct hexz_rekey_opts {
     pub password: hexz_password_fn,
     /// First argument of password.
     pub password_data: *mut c_void,
+    /// Stops the work when triggered, or NULL, until the file begins to change. Not used after the
+    /// call returned.
+    pub cancel: *const hexz_cancel,
+    /// As in hexz_open_opts, for the key slots that are there.
+    pub kdf_memory_max_kib: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// A run of memory, and its place in a stream. Runs of one handle overlap neither in memory nor in
+/// the stream.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_ram {
+    /// Size of this struct in bytes: see HEXZ_INIT.
+    pub struct_size: size_t,
+    /// Where it begins; a multiple of the page size. With HEXZ_PAGER_UFFD an address of its owner.
+    pub addr: *mut c_void,
+    /// Bytes; a multiple of the page size, not 0.
+    pub len: u64,
+    /// Where it begins in the stream; a multiple of the page size.
+    pub offset: u64,
+    /// Bytes of its pages, as for hugetlbfs, a power of two; 0: the system's.
+    pub page_size: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Memory to take snapshots of while it is written. Zero in any field but struct_size and regions
+/// is the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_live_opts {
+    /// Size of this struct in bytes: see HEXZ_INIT.
+    pub struct_size: size_t,
+    /// HEXZ_LIVE_TRACK or 0.
+    pub flags: u64,
+    /// The memory; what lies between the runs in the stream is zeros. It stays mapped until the
+    /// handle is freed; the structs are not needed after the call.
+    pub regions: *const *const hexz_ram,
+    /// Number of regions, 1 or more.
+    pub region_count: size_t,
+    /// Bytes of the stream; 0: it ends with the region that ends last.
+    pub size: u64,
+    /// Bytes of memory for pages that were saved and not built yet, 256 KiB or more; 0: 64 MiB.
+    pub memory_limit: u64,
+    /// Folder for an unnamed file that takes saved pages beyond memory_limit; NULL: whoever writes
+    /// then waits until the build has taken some.
+    pub spill: *const c_char,
+}
+
+/// What a live handle did, counted from its beginning.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_live_stats {
+    /// Size of this struct in bytes: see HEXZ_INIT.
+    pub struct_size: size_t,
+    /// Zero.
+    pub reserved: usize,
+    /// Freezes that succeeded.
+    pub freezes: u64,
+    /// Nanoseconds that the last freeze took.
+    pub freeze_ns: u64,
+    /// Writes that had to wait until a page was saved.
+    pub faults: u64,
+    /// Nanoseconds of the longest such wait.
+    pub fault_ns_max: u64,
+    /// Bytes saved before they were written over.
+    pub bytes_saved: u64,
+    /// Of these, bytes that went into the spill file.
+    pub bytes_spilled: u64,
+    /// Bytes known to be written since the freeze whose build last succeeded (HEXZ_LIVE_TRACK).
+    pub bytes_changed: u64,
+}
+
+/// Memory to fill, and how. Zero in any field but struct_size and regions is the default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_pager_opts {
+    /// Size of this struct in bytes: see HEXZ_INIT.
+    pub struct_size: size_t,
+    /// HEXZ_PAGER_UFFD or 0.
+    pub flags: u64,
+    /// The memory: private or shared anonymous, fresh, of this process, unless HEXZ_PAGER_UFFD is
+    /// set. The structs are not needed after the call.
+    pub regions: *const *const hexz_ram,
+    /// Number of regions, 1 or more.
+    pub region_count: size_t,
+    /// Index of the stream that fills them.
+    pub stream: u32,
+    /// With HEXZ_PAGER_UFFD: the userfaultfd(2) on which their owner registered them. It stays the
+    /// caller's and open. Without the flag: 0 or -1.
+    pub uffd: i32,
+    /// Threads of the pager at most; 0: 2.
+    pub threads: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// What hexz_pager_trace() gave for an earlier run, or NULL: filled in first, in that order.
+    pub trace: *const c_void,
+    /// Bytes of trace.
+    pub trace_len: size_t,
+    /// Is told of each page that cannot be had, once, by its offset in the stream, or NULL. On a
+    /// thread of the pager; it may not call the pager. Whoever touches the page gets SIGBUS.
+    pub failed:
+        Option<unsafe extern "C" fn(user_data: *mut c_void, offset: u64, status: hexz_status)>,
+    /// First argument of failed.
+    pub failed_data: *mut c_void,
+}
+
+/// What a pager did, counted from its beginning.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hexz_pager_stats {
+    /// Size of this struct in bytes: see HEXZ_INIT.
+    pub struct_size: size_t,
+    /// Zero.
+    pub reserved: usize,
+    /// First touches that had to wait.
+    pub faults: u64,
+    /// Nanoseconds of the longest such wait.
+    pub fault_ns_max: u64,
+    /// Bytes filled in because they were touched.
+    pub bytes_faulted: u64,
+    /// Bytes filled in before they were touched.
+    pub bytes_prefetched: u64,
+    /// Bytes not filled in yet.
+    pub bytes_left: u64,
+    /// Pages that could not be had.
+    pub failures: u64,
 }
 
 const fn field_size<S, F>(_: fn(&S) -> &F) -> usize {
@@ -730,29 +990,42 @@ macro_rules! packed {
 
 packed! {
     hexz_profile 40: struct_size compression level block_size dictionary cdc_min cdc_avg cdc_max
-        reserved;
+        features;
     hexz_progress 40: struct_size phase reserved done total stored;
     hexz_password_request 24: struct_size purpose attempt path;
     hexz_source 48: struct_size user_data size flags read_at extent_at;
-    hexz_stream 40: struct_size name kind format path source;
+    hexz_stream 64: struct_size name kind format path source snapshot live snapshot_stream reserved;
     hexz_sink 48: struct_size user_data write write_zeroes commit abort;
-    hexz_storage 48: struct_size user_data size flags read_at reserved;
+    hexz_storage 48: struct_size user_data size flags read_at release;
     hexz_build_report 176: struct_size reserved bytes_read bytes_zero bytes_duplicate
         bytes_inherited bytes_unique bytes_stored bytes_dead blocks file_size root read_ns hash_ns
         compress_ns seal_ns write_ns sync_ns total_ns;
-    hexz_build_opts 184: struct_size reserved flags source memory output profile source_format
+    hexz_build_opts 208: struct_size reserved flags source memory output profile source_format
         threads custom password password_data progress progress_data cancel parent parent_snapshot
-        streams stream_count sink report memory_limit kdf_memory_kib kdf_passes kdf_lanes reserved2;
-    hexz_open_opts 96: struct_size reserved flags cache_size path storage password password_data
-        parent parent_snapshot expect_root cancel;
-    hexz_info 136: struct_size reserved root parent_root format_version stream_count encrypted cdc
-        compression level block_size dictionary_size file_size logical_size blocks;
+        streams stream_count sink report memory_limit kdf_memory_kib kdf_passes kdf_lanes reserved2
+        bases base_count spill;
+    hexz_ancestor 48: struct_size root hint path storage snapshot;
+    hexz_open_opts 120: struct_size reserved flags cache_size path storage password password_data
+        parent parent_snapshot expect_root cancel ancestor ancestor_data kdf_memory_max_kib
+        reserved2;
+    hexz_info 144: struct_size reserved root parent_root format_version stream_count encrypted cdc
+        compression level block_size dictionary_size file_size logical_size blocks ancestor_count
+        reserved2;
+    hexz_ancestor_info 312: struct_size root hint bytes_inherited file_size;
     hexz_stream_info 112: struct_size name kind reserved size data_size zero_size stored_size;
     hexz_extent 32: struct_size kind reserved offset len;
     hexz_verify_report 40: struct_size bad_stream reserved bad_offset blocks_checked blocks_bad;
     hexz_verify_opts 48: struct_size threads reserved progress progress_data cancel report;
     hexz_extract_opts 80: struct_size reserved flags stream threads output sink progress
         progress_data cancel reserved2;
-    hexz_rekey_opts 56: struct_size path flags operation kdf_memory_kib kdf_passes kdf_lanes
-        password password_data;
+    hexz_rekey_opts 72: struct_size path flags operation kdf_memory_kib kdf_passes kdf_lanes
+        password password_data cancel kdf_memory_max_kib reserved;
+    hexz_ram 40: struct_size addr len offset page_size reserved;
+    hexz_live_opts 56: struct_size flags regions region_count size memory_limit spill;
+    hexz_live_stats 72: struct_size reserved freezes freeze_ns faults fault_ns_max bytes_saved
+        bytes_spilled bytes_changed;
+    hexz_pager_opts 80: struct_size flags regions region_count stream uffd threads reserved trace
+        trace_len failed failed_data;
+    hexz_pager_stats 64: struct_size reserved faults fault_ns_max bytes_faulted bytes_prefetched
+        bytes_left failures;
 }

@@ -23,7 +23,8 @@ const STRUCT_SIZE_MAX: usize = 4096;
 pub unsafe trait Versioned: Copy {
     /// Its name in C.
     const NAME: &'static str;
-    /// Its size in the first release, which stays accepted for ever.
+    /// The least that is accepted, for ever: its size when it came. Headers from before the first
+    /// release count, so that what was compiled against them goes on working.
     const FIRST_SIZE: usize;
 }
 
@@ -40,8 +41,9 @@ macro_rules! versioned {
 versioned! {
     hexz_profile 40, hexz_source 48, hexz_stream 40, hexz_sink 48, hexz_storage 48,
     hexz_build_report 176, hexz_build_opts 184, hexz_open_opts 96, hexz_info 136,
-    hexz_stream_info 112, hexz_extent 32, hexz_verify_report 40, hexz_verify_opts 48,
-    hexz_extract_opts 80, hexz_rekey_opts 56,
+    hexz_ancestor_info 312, hexz_stream_info 112, hexz_extent 32, hexz_verify_report 40,
+    hexz_verify_opts 48, hexz_extract_opts 80, hexz_rekey_opts 56, hexz_ram 40, hexz_live_opts 56,
+    hexz_live_stats 72, hexz_pager_opts 80, hexz_pager_stats 64,
 }
 
 /// The arguments of one C function. Whatever is borrowed from the caller ends with it.

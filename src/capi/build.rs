@@ -86,6 +86,7 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             overwrite: opts.flags & HEXZ_BUILD_OVERWRITE != 0,
             sync: opts.flags & HEXZ_BUILD_NO_SYNC == 0,
             share: opts.flags & HEXZ_BUILD_FORCE_SHARE != 0,
+            allow_change: opts.flags & HEXZ_BUILD_ALLOW_CHANGE != 0,
             other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
             threads: opts.threads,
             memory_limit: opts.memory_limit,

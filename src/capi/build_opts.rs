@@ -5,6 +5,7 @@ use std::path::Path;
 use super::abi::*;
 use super::args::Args;
 use super::callback::PasswordCallback;
+use super::handle;
 use super::host::check_sink;
 use super::profile;
 use crate::crypto::KdfCost;
@@ -16,7 +17,12 @@ const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
     | HEXZ_BUILD_OVERWRITE
     | HEXZ_BUILD_NO_SYNC
     | HEXZ_BUILD_ALLOW_BACKING
-    | HEXZ_BUILD_FORCE_SHARE;
+    | HEXZ_BUILD_FORCE_SHARE
+    | HEXZ_BUILD_ALLOW_CHANGE
+    | HEXZ_BUILD_FOLD;
+
+/// No more ancestors than this may a snapshot have.
+const BASES_MAX: usize = 64;
 
 /// Where a snapshot goes.
 pub enum Output<'a> {
@@ -65,6 +71,8 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     if parent.is_some() && !opts.parent_snapshot.is_null() {
         return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
     }
+    // SAFETY: as promised.
+    unsafe { check_bases(args, opts) }?;
     let has_parent = parent.is_some() || !opts.parent_snapshot.is_null();
     if opts.password.is_some() && opts.flags & HEXZ_BUILD_ENCRYPT == 0 && !has_parent {
         return Err(args.invalid(
@@ -94,6 +102,46 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     })
 }
 
+/// Checks the open snapshots that a build may lean on.
+unsafe fn check_bases(args: &Args, opts: &hexz_build_opts) -> Result<()> {
+    if opts.base_count > BASES_MAX {
+        return Err(args.later("more than 64 bases (opts.base_count)"));
+    }
+    if opts.base_count > 0 {
+        args.not_null(opts.bases, "opts.bases")?;
+    }
+    // SAFETY: as the header asks: base_count pointers.
+    let bases = (0..opts.base_count).map(|i| unsafe { *opts.bases.add(i) });
+    let parent = (!opts.parent_snapshot.is_null()).then_some(opts.parent_snapshot);
+    for (i, base) in bases.enumerate() {
+        args.not_null(base, &format!("opts.bases[{i}]"))?;
+        // SAFETY: as the header asks: an open snapshot.
+        unsafe { check_lean(args, opts, base, &format!("opts.bases[{i}]")) }?;
+    }
+    match parent {
+        // SAFETY: as above.
+        Some(parent) => unsafe { check_lean(args, opts, parent, "opts.parent_snapshot") },
+        None => Ok(()),
+    }
+}
+
+/// A plain snapshot would lay open what it takes from an encrypted one.
+unsafe fn check_lean(
+    args: &Args,
+    opts: &hexz_build_opts,
+    on: *const hexz_snapshot,
+    name: &str,
+) -> Result<()> {
+    // SAFETY: as the header asks: an open snapshot.
+    let encrypted = unsafe { handle::enter(args, on) }?.info().encrypted;
+    match encrypted && opts.flags & HEXZ_BUILD_ENCRYPT == 0 {
+        true => Err(args.invalid(format_args!(
+            "{name} is encrypted, and what leans on it would not be; set HEXZ_BUILD_ENCRYPT"
+        ))),
+        false => Ok(()),
+    }
+}
+
 unsafe fn check_profile(args: &Args, opts: &hexz_build_opts) -> Result<Profile> {
     if opts.custom.is_null() {
         // SAFETY: as the header asks.
@@ -116,6 +164,10 @@ pub fn check_supported(args: &Args, opts: &hexz_build_opts) -> Result<()> {
         (
             !opts.parent_snapshot.is_null(),
             "a thin snapshot on a parent (opts.parent_snapshot)",
+        ),
+        (
+            opts.base_count > 0,
+            "content from other snapshots (opts.bases)",
         ),
         (
             opts.stream_count > 0,

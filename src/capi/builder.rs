@@ -13,6 +13,9 @@ use crate::error::Result;
 
 const FEATURE: &str = "the push builder (hexz_builder)";
 
+/// Bytes that a try takes at most.
+const TRY_MAX: usize = 1 << 20;
+
 /// = Building piece by piece
 ///
 /// Not in this version: HEXZ_ERR_UNSUPPORTED.
@@ -80,6 +83,49 @@ pub unsafe extern "C" fn hexz_builder_write(
 ) -> hexz_status {
     let _ = (stream, offset, data, len);
     refuse("hexz_builder_write", builder)
+}
+
+/// Not in this version. As hexz_builder_write(), but where that would wait for threads, output or
+/// callbacks it takes nothing and returns HEXZ_ERR_AGAIN at once: for event loops and coroutines. At
+/// most 1 MiB at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_builder_try_write(
+    builder: *mut hexz_builder,
+    stream: u32,
+    offset: u64,
+    data: *const c_void,
+    len: size_t,
+) -> hexz_status {
+    let _ = (stream, offset);
+    guard(|| -> Result<()> {
+        let args = Args::of("hexz_builder_try_write");
+        args.not_null(builder, "builder")?;
+        if len > 0 {
+            args.not_null(data, "data")?;
+        }
+        if len > TRY_MAX {
+            return Err(args.invalid(format_args!(
+                "len is {len}; give at most {TRY_MAX} bytes at a time, or use hexz_builder_write"
+            )));
+        }
+        Err(args.later(FEATURE))
+    })
+}
+
+/// Not in this version. *fd becomes an eventfd(2) that is readable when a hexz_builder_try_write()
+/// is worth it, and after a failure. The library's: poll it, do not read it; it is closed with the
+/// builder.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_builder_ready_fd(
+    builder: *const hexz_builder,
+    fd: *mut i32,
+) -> hexz_status {
+    guard(|| -> Result<()> {
+        let args = Args::of("hexz_builder_ready_fd");
+        args.not_null(builder, "builder")?;
+        args.not_null(fd, "fd")?;
+        Err(args.later(FEATURE))
+    })
 }
 
 /// Not in this version. Makes len bytes at offset zero, as hexz_builder_write() would.

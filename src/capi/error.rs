@@ -89,6 +89,7 @@ pub extern "C" fn hexz_status_name(status: hexz_status) -> *const c_char {
         HEXZ_ERR_INTERNAL => c"HEXZ_ERR_INTERNAL",
         HEXZ_ERR_IO => c"HEXZ_ERR_IO",
         HEXZ_ERR_NOT_ENCRYPTED => c"HEXZ_ERR_NOT_ENCRYPTED",
+        HEXZ_ERR_AGAIN => c"HEXZ_ERR_AGAIN",
         _ => c"unknown status",
     };
     name.as_ptr()
@@ -188,10 +189,10 @@ mod tests {
                 .to_str()
                 .unwrap()
         };
-        let names: std::collections::HashSet<_> = (-21..=0).map(name).collect();
-        assert_eq!(names.len(), 22);
+        let names: std::collections::HashSet<_> = (-22..=0).map(name).collect();
+        assert_eq!(names.len(), 23);
         assert!(names.iter().all(|n| n.starts_with("HEXZ_")));
-        for unknown in [1, -22, i32::MIN, i32::MAX] {
+        for unknown in [1, -23, i32::MIN, i32::MAX] {
             assert_eq!(name(unknown), "unknown status");
         }
     }

@@ -31,7 +31,10 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
             let output = args.path(opts.output);
             (entered, opts, output, cancel::borrow(opts.cancel))
         };
-        let known = HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC | HEXZ_EXTRACT_IN_PLACE;
+        let known = HEXZ_EXTRACT_OVERWRITE
+            | HEXZ_EXTRACT_NO_SYNC
+            | HEXZ_EXTRACT_IN_PLACE
+            | HEXZ_EXTRACT_FORCE_SHARE;
         args.flags(opts.flags, known, "opts.flags")?;
         args.reserved(opts.reserved, "opts.reserved")?;
         args.reserved(opts.reserved2, "opts.reserved2")?;
@@ -41,6 +44,12 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
             return Err(args.invalid(
                 "opts.flags has both HEXZ_EXTRACT_OVERWRITE, which replaces a file, and \
                  HEXZ_EXTRACT_IN_PLACE, which writes into it",
+            ));
+        }
+        if in_place && !opts.sink.is_null() {
+            return Err(args.invalid(
+                "opts.flags has HEXZ_EXTRACT_IN_PLACE, which is for a file (opts.output), and \
+                 opts.sink is given",
             ));
         }
         let path = match (output, opts.sink.is_null()) {
@@ -61,6 +70,7 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
                 false => Existing::Refuse("HEXZ_EXTRACT_OVERWRITE"),
             },
             in_place,
+            force_share: opts.flags & HEXZ_EXTRACT_FORCE_SHARE != 0,
             sync: opts.flags & HEXZ_EXTRACT_NO_SYNC == 0,
             threads: opts.threads,
         };

@@ -2,9 +2,11 @@
 //! checks them and uses none.
 
 use std::collections::HashSet;
+use std::ffi::c_void;
 
 use super::abi::*;
 use super::args::Args;
+use super::handle;
 use crate::error::Result;
 use crate::format::{NAME_MAX, STREAM_SIZE_MAX, STREAMS_MAX};
 
@@ -25,22 +27,39 @@ pub unsafe fn check_sink(args: &Args, sink: *const hexz_sink) -> Result<()> {
     }
 }
 
-/// Checks a storage; NULL is none.
+/// Checks a storage, which is given back when what this returns is dropped; NULL is none.
 ///
 /// # Safety
 ///
 /// As the header asks of a hexz_storage.
-pub unsafe fn check_storage(args: &Args, storage: *const hexz_storage) -> Result<()> {
+pub unsafe fn check_storage(args: &Args, storage: *const hexz_storage) -> Result<Option<Release>> {
     if storage.is_null() {
-        return Ok(());
+        return Ok(None);
     }
     // SAFETY: as promised.
     let storage = unsafe { args.read(storage, "opts.storage") }?;
     args.flags(storage.flags, HEXZ_SOURCE_CONCURRENT, "opts.storage.flags")?;
-    args.reserved(storage.reserved, "opts.storage.reserved")?;
     match storage.read_at {
-        Some(_) => Ok(()),
+        Some(_) => Ok(Some(Release {
+            function: storage.release,
+            user_data: storage.user_data,
+        })),
         None => Err(args.invalid("opts.storage.read_at is NULL")),
+    }
+}
+
+/// Gives a storage back to the host program when it is dropped.
+pub struct Release {
+    function: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
+    user_data: *mut c_void,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(release) = self.function {
+            // SAFETY: the header asks for a function that may be called so with this data, once.
+            unsafe { release(self.user_data) };
+        }
     }
 }
 
@@ -102,16 +121,47 @@ unsafe fn check_stream<'a>(
         0..=HEXZ_FORMAT_QCOW2,
         &format!("{what}.format"),
     )?;
-    match (path, stream.source.is_null()) {
-        (Some(_), true) => {}
-        (Some(_), false) => {
-            return Err(args.invalid(format_args!("{what} has both a path and a source")));
+    args.reserved(stream.reserved as usize, &format!("{what}.reserved"))?;
+    let given = [
+        path.is_some(),
+        !stream.source.is_null(),
+        !stream.snapshot.is_null(),
+        !stream.live.is_null(),
+    ];
+    match given.iter().filter(|given| **given).count() {
+        1 => {}
+        0 => {
+            return Err(args.invalid(format_args!(
+                "{what} has no bytes; give one of path, source, snapshot and live"
+            )));
         }
-        (None, true) => {
-            return Err(args.invalid(format_args!("{what} has neither a path nor a source")));
+        _ => {
+            return Err(args.invalid(format_args!(
+                "{what} has more than one of path, source, snapshot and live; give one"
+            )));
         }
+    }
+    if stream.format != HEXZ_FORMAT_AUTO && path.is_none() {
+        return Err(args.invalid(format_args!(
+            "{what}.format is given; it is for a path alone"
+        )));
+    }
+    if stream.snapshot_stream != 0 && stream.snapshot.is_null() {
+        return Err(args.invalid(format_args!(
+            "{what}.snapshot_stream is given without a snapshot"
+        )));
+    }
+    if !stream.source.is_null() {
         // SAFETY: as above.
-        (None, false) => unsafe { check_source(args, stream.source, &format!("{what}.source")) }?,
+        unsafe { check_source(args, stream.source, &format!("{what}.source")) }?;
+    }
+    if !stream.snapshot.is_null() {
+        // SAFETY: as above.
+        let snapshot = unsafe { handle::enter(args, stream.snapshot) }?;
+        let count = snapshot.streams().len();
+        if stream.snapshot_stream as usize >= count {
+            return Err(args.no_stream(stream.snapshot_stream, count));
+        }
     }
     Ok(name)
 }

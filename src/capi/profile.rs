@@ -59,7 +59,8 @@ pub fn custom(args: &Args, c: &hexz_profile) -> Result<Profile> {
         "opts.custom.compression",
     )?;
     args.constant(c.dictionary, 0..=1, "opts.custom.dictionary")?;
-    args.reserved(c.reserved as usize, "opts.custom.reserved")?;
+    let known = HEXZ_PROFILE_REFERENCES | HEXZ_PROFILE_FLOAT;
+    args.flags(c.features.into(), known.into(), "opts.custom.features")?;
     let profile = Profile {
         compression: match c.compression {
             HEXZ_COMPRESSION_NONE => Compression::None,
@@ -78,6 +79,12 @@ pub fn custom(args: &Args, c: &hexz_profile) -> Result<Profile> {
         Error::InvalidArgument(text) => args.invalid(format_args!("opts.custom: {text}")),
         other => other,
     })?;
+    if c.features & HEXZ_PROFILE_REFERENCES != 0 {
+        return Err(args.later("compression against resembling blocks (HEXZ_PROFILE_REFERENCES)"));
+    }
+    if c.features & HEXZ_PROFILE_FLOAT != 0 {
+        return Err(args.later("compression by byte planes (HEXZ_PROFILE_FLOAT)"));
+    }
     Ok(profile)
 }
 
@@ -95,7 +102,7 @@ fn to_c(profile: &Profile) -> hexz_profile {
         cdc_min: profile.cdc.min,
         cdc_avg: profile.cdc.avg,
         cdc_max: profile.cdc.max,
-        reserved: 0,
+        features: 0,
     }
 }
 
@@ -144,7 +151,7 @@ mod tests {
                 ..good
             },
             hexz_profile {
-                reserved: 1,
+                features: 4,
                 ..good
             },
             hexz_profile { cdc_min: 0, ..good },
@@ -155,6 +162,16 @@ mod tests {
                 matches!(&e, Error::InvalidArgument(t) if t.contains("opts.custom")),
                 "{e}"
             );
+        }
+        for later in [HEXZ_PROFILE_REFERENCES, HEXZ_PROFILE_FLOAT, 3] {
+            let e = custom(
+                &args,
+                &hexz_profile {
+                    features: later,
+                    ..good
+                },
+            );
+            assert!(matches!(e, Err(Error::Unsupported(_))), "{later}");
         }
     }
 }

@@ -39,6 +39,7 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
         };
         let path = path.ok_or_else(|| args.invalid("opts.path is NULL"))?;
         args.flags(opts.flags, 0, "opts.flags")?;
+        args.reserved(opts.reserved as usize, "opts.reserved")?;
         args.constant(
             opts.operation,
             HEXZ_REKEY_ADD..=HEXZ_REKEY_REMOVE,
@@ -49,6 +50,12 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
             let operand = path.display().to_string();
             return Err(Error::PasswordRequired { operand, code: 0 });
         };
+        if opts.kdf_memory_max_kib != 0 {
+            return Err(args.later("a limit of key derivation (opts.kdf_memory_max_kib)"));
+        }
+        if !opts.cancel.is_null() {
+            return Err(args.later("cancelling a change of passwords (opts.cancel)"));
+        }
         let request = RekeyRequest {
             path,
             operation: match opts.operation {

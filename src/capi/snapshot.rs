@@ -45,20 +45,30 @@ pub unsafe extern "C" fn hexz_snapshot_open(
 ) -> hexz_status {
     guard(|| {
         let args = Args::of("hexz_snapshot_open");
-        args.not_null(out, "out")?;
         // SAFETY: the header asks for a place to write a pointer to, and a hexz_open_opts with
         // valid pointers in it.
-        let (opts, path, parent, expect_root, cancel) = unsafe {
-            out.write(ptr::null_mut());
+        let (opts, _storage, path, parent, expect_root, cancel) = unsafe {
+            if !out.is_null() {
+                out.write(ptr::null_mut());
+            }
             let opts = args.read(opts, "opts")?;
-            host::check_storage(&args, opts.storage)?;
+            // From here on the storage is given back, whatever else is wrong.
+            let storage = host::check_storage(&args, opts.storage)?;
             let path = args.path(opts.path);
             let parent = args.path(opts.parent);
-            let expect_root = opts.expect_root.cast::<[u8; 32]>().as_ref().copied();
-            (opts, path, parent, expect_root, cancel::borrow(opts.cancel))
+            let root = opts.expect_root.cast::<[u8; 32]>().as_ref().copied();
+            let cancel = cancel::borrow(opts.cancel);
+            (opts, storage, path, parent, root, cancel)
         };
-        args.flags(opts.flags, HEXZ_OPEN_ALLOW_PLAIN, "opts.flags")?;
+        args.not_null(out, "out")?;
+        let known = HEXZ_OPEN_ALLOW_PLAIN | HEXZ_OPEN_NO_HINTS;
+        args.flags(opts.flags, known, "opts.flags")?;
         args.reserved(opts.reserved, "opts.reserved")?;
+        args.reserved(opts.reserved2 as usize, "opts.reserved2")?;
+        if !opts.parent_snapshot.is_null() {
+            // SAFETY: as above.
+            unsafe { handle::enter(&args, opts.parent_snapshot) }?;
+        }
         if parent.is_some() && !opts.parent_snapshot.is_null() {
             return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
         }
@@ -74,6 +84,12 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         };
         if parent.is_some() || !opts.parent_snapshot.is_null() {
             return Err(args.later("opening with a parent (opts.parent)"));
+        }
+        if opts.ancestor.is_some() {
+            return Err(args.later("finding ancestors by a callback (opts.ancestor)"));
+        }
+        if opts.kdf_memory_max_kib != 0 {
+            return Err(args.later("a limit of key derivation (opts.kdf_memory_max_kib)"));
         }
 
         let options = OpenOptions {
@@ -129,6 +145,8 @@ pub unsafe extern "C" fn hexz_snapshot_info(
             file_size: info.file_size,
             logical_size: info.logical_size,
             blocks: info.blocks,
+            ancestor_count: 0,
+            reserved2: 0,
         });
         Ok(())
     })
@@ -163,6 +181,25 @@ pub unsafe extern "C" fn hexz_snapshot_stream(
             stored_size: stream.stored_size,
         });
         Ok(())
+    })
+}
+
+/// Not in this version: HEXZ_ERR_UNSUPPORTED; no snapshot that it opens leans on another.
+///
+/// Tells what snapshot number index is that this one leans on, counted from 0. Reads nothing.
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE, _UNSUPPORTED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_ancestor(
+    snapshot: *const hexz_snapshot,
+    index: u32,
+    out: *mut hexz_ancestor_info,
+) -> hexz_status {
+    guard(|| -> Result<()> {
+        let args = Args::of("hexz_snapshot_ancestor");
+        // SAFETY: the header asks for a handle and a struct.
+        unsafe { (handle::enter(&args, snapshot)?, args.out(out, "out")?) };
+        let _ = index;
+        Err(args.later("a snapshot that leans on others (its ancestors)"))
     })
 }
 
@@ -252,6 +289,44 @@ pub unsafe extern "C" fn hexz_snapshot_extent(
             len: extent.len,
         });
         Ok(())
+    })
+}
+
+/// Not in this version: HEXZ_ERR_UNSUPPORTED.
+///
+/// Tells what is at offset of stream to_stream of to, against the same offset of stream from_stream
+/// of from, and for how many bytes: HEXZ_EXTENT_SAME, HEXZ_EXTENT_DATA (it may differ) or
+/// HEXZ_EXTENT_ZERO (it may differ, and is zeros now). What lies beyond the end of from's stream
+/// counts as zeros. Only indexes are read, no blocks; the two may be one handle. Any thread.
+///
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or beyond the end of
+/// to's stream), _CORRUPT, _IO, _NO_MEMORY, _STATE, _UNSUPPORTED, _INTERNAL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hexz_snapshot_diff(
+    from: *const hexz_snapshot,
+    from_stream: u32,
+    to: *const hexz_snapshot,
+    to_stream: u32,
+    offset: u64,
+    out: *mut hexz_extent,
+) -> hexz_status {
+    guard(|| -> Result<()> {
+        let args = Args::of("hexz_snapshot_diff");
+        args.not_null(from, "from")?;
+        args.not_null(to, "to")?;
+        // SAFETY: the header asks for handles and a struct.
+        let (from, to) = unsafe {
+            args.out(out, "out")?;
+            (handle::enter(&args, from)?, handle::enter(&args, to)?)
+        };
+        stream_at(&args, &from, from_stream)?;
+        let size = stream_at(&args, &to, to_stream)?.size;
+        if offset >= size {
+            return Err(Error::OutOfRange(format!(
+                "hexz_snapshot_diff: offset {offset} of a stream of {size} bytes"
+            )));
+        }
+        Err(args.later("comparing two snapshots (hexz_snapshot_diff)"))
     })
 }
 

@@ -39,6 +39,8 @@ pub struct ExtractOptions<'a> {
     /// which must be as long at least. Not atomic: a failure leaves some of the old bytes and some
     /// of the new.
     pub in_place: bool,
+    /// With `in_place`: writes although somebody else holds the output.
+    pub force_share: bool,
     /// Threads that use CPU, the caller's included; 0 means the CPUs of this process. Fewer are
     /// used when blocks are so large that their buffers would take much memory.
     pub threads: u32,

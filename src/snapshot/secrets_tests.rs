@@ -132,6 +132,7 @@ fn child() {
         overwrite: false,
         sync: false,
         share: false,
+        allow_change: false,
         other_files: false,
         threads: 2,
         memory_limit: 0,

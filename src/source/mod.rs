@@ -83,8 +83,10 @@ pub trait Source {
 /// What a caller lets a source do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// Somebody may write to it while it is read.
+    /// Somebody may write to it while it is read: no locks, no check for changes.
     pub share: bool,
+    /// It is locked, but not checked for changes.
+    pub allow_change: bool,
     /// It may open the files that it names: those that back it, or hold its data.
     pub other_files: bool,
 }

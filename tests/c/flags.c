@@ -109,6 +109,55 @@ static hexz_status source_flags(uint64_t flags)
     return build_stream(&stream);
 }
 
+/* There are 32 bits of them: the upper half of the flags is no case. */
+static hexz_status profile_features(uint64_t flags)
+{
+    hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("out.hxz"));
+    hexz_profile custom = HEXZ_INIT(hexz_profile);
+    CHECK_OK(hexz_profile_resolve(NULL, &custom));
+    custom.features = (uint32_t)(flags | flags >> 32);
+    opts.custom = &custom;
+    return hexz_build(&opts);
+}
+
+static const hexz_ram *pages(void)
+{
+    static unsigned char memory[65536] __attribute__((aligned(65536)));
+    static hexz_ram region;
+    region.struct_size = sizeof(region);
+    region.addr = memory;
+    region.len = sizeof(memory);
+    return &region;
+}
+
+static hexz_status live_flags(uint64_t flags)
+{
+    hexz_live_opts opts = HEXZ_INIT(hexz_live_opts);
+    const hexz_ram *region = pages();
+    hexz_live *live = NULL;
+    hexz_status status;
+    opts.regions = &region;
+    opts.region_count = 1;
+    opts.flags = flags;
+    status = hexz_live_new(&opts, &live);
+    hexz_live_free(live);
+    return status;
+}
+
+static hexz_status pager_flags(uint64_t flags)
+{
+    hexz_pager_opts opts = HEXZ_INIT(hexz_pager_opts);
+    const hexz_ram *region = pages();
+    hexz_pager *pager = NULL;
+    hexz_status status;
+    opts.regions = &region;
+    opts.region_count = 1;
+    opts.flags = flags;
+    status = hexz_pager_new(snapshot, &opts, &pager);
+    hexz_pager_free(pager);
+    return status;
+}
+
 static const struct {
     const char *name;
     uint64_t known;
@@ -116,15 +165,19 @@ static const struct {
 } flag_words[] = {
     {"hexz_build_opts.flags",
      HEXZ_BUILD_ENCRYPT | HEXZ_BUILD_CDC | HEXZ_BUILD_OVERWRITE | HEXZ_BUILD_NO_SYNC | HEXZ_BUILD_ALLOW_BACKING |
-         HEXZ_BUILD_FORCE_SHARE,
+         HEXZ_BUILD_FORCE_SHARE | HEXZ_BUILD_ALLOW_CHANGE | HEXZ_BUILD_FOLD,
      build_flags},
     {"hexz_build_opts.flags of a builder",
      HEXZ_BUILD_ENCRYPT | HEXZ_BUILD_CDC | HEXZ_BUILD_OVERWRITE | HEXZ_BUILD_NO_SYNC | HEXZ_BUILD_ALLOW_BACKING |
-         HEXZ_BUILD_FORCE_SHARE,
+         HEXZ_BUILD_FORCE_SHARE | HEXZ_BUILD_ALLOW_CHANGE | HEXZ_BUILD_FOLD,
      builder_flags},
-    {"hexz_open_opts.flags", HEXZ_OPEN_ALLOW_PLAIN, open_flags},
-    {"hexz_extract_opts.flags", HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC | HEXZ_EXTRACT_IN_PLACE,
+    {"hexz_open_opts.flags", HEXZ_OPEN_ALLOW_PLAIN | HEXZ_OPEN_NO_HINTS, open_flags},
+    {"hexz_extract_opts.flags",
+     HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC | HEXZ_EXTRACT_IN_PLACE | HEXZ_EXTRACT_FORCE_SHARE,
      extract_flags},
+    {"hexz_profile.features", HEXZ_PROFILE_REFERENCES | HEXZ_PROFILE_FLOAT, profile_features},
+    {"hexz_live_opts.flags", HEXZ_LIVE_TRACK, live_flags},
+    {"hexz_pager_opts.flags", HEXZ_PAGER_UFFD, pager_flags},
     {"hexz_rekey_opts.flags", 0, rekey_flags},
     {"hexz_storage.flags", HEXZ_SOURCE_CONCURRENT, storage_flags},
     {"hexz_source.flags", HEXZ_SOURCE_CONCURRENT, source_flags},
@@ -137,6 +190,8 @@ static void unknown_bits(void)
     for (i = 0; i < COUNT(flag_words); i++) {
         for (bit = 0; bit < 64; bit++) {
             uint64_t flag = UINT64_C(1) << bit;
+            if (flag_words[i].known & (flag | flag >> 32) && flag_words[i].call == profile_features)
+                continue;
             if (flag_words[i].known & flag)
                 continue;
             check_about("%s, bit %d", flag_words[i].name, bit);
@@ -157,9 +212,12 @@ static void known_bits(void)
                                      HEXZ_BUILD_OVERWRITE,
                                      HEXZ_BUILD_NO_SYNC,
                                      HEXZ_BUILD_FORCE_SHARE,
+                                     HEXZ_BUILD_ALLOW_CHANGE,
+                                     HEXZ_BUILD_FORCE_SHARE | HEXZ_BUILD_ALLOW_CHANGE,
+                                     HEXZ_BUILD_FOLD,
                                      HEXZ_BUILD_CDC | HEXZ_BUILD_OVERWRITE | HEXZ_BUILD_NO_SYNC |
                                          HEXZ_BUILD_FORCE_SHARE};
-    static const uint64_t extract[] = {0, HEXZ_EXTRACT_OVERWRITE, HEXZ_EXTRACT_NO_SYNC,
+    static const uint64_t extract[] = {0, HEXZ_EXTRACT_OVERWRITE, HEXZ_EXTRACT_NO_SYNC, HEXZ_EXTRACT_FORCE_SHARE,
                                        HEXZ_EXTRACT_OVERWRITE | HEXZ_EXTRACT_NO_SYNC};
     size_t i;
     for (i = 0; i < COUNT(build); i++) {
@@ -175,6 +233,8 @@ static void known_bits(void)
     check_about("%s", "");
     CHECK_OK(open_flags(0));
     CHECK_OK(open_flags(HEXZ_OPEN_ALLOW_PLAIN));
+    CHECK_OK(open_flags(HEXZ_OPEN_NO_HINTS));
+    CHECK_OK(open_flags(HEXZ_OPEN_ALLOW_PLAIN | HEXZ_OPEN_NO_HINTS));
 }
 
 static void unknown_constants(void)

@@ -35,7 +35,7 @@ static void the_table(void)
         CHECK_EQ(profile.cdc_min, 16 * KIB);
         CHECK_EQ(profile.cdc_avg, 64 * KIB);
         CHECK_EQ(profile.cdc_max, 128 * KIB);
-        CHECK_EQ(profile.reserved, 0);
+        CHECK_EQ(profile.features, 0);
     }
     check_about("%s", "");
     for (i = 0; hexz_profile_name(i) != NULL && i < 100; i++)

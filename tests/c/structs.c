@@ -17,7 +17,8 @@
 enum direction {
     READ,  /* the library reads it */
     WRITE, /* the library writes it */
-    LATER  /* read; its feature may not be there yet, so success is not asked for */
+    LATER, /* read; its feature may not be there yet, so success is not asked for */
+    LATER_WRITE
 };
 
 struct shape {
@@ -255,6 +256,94 @@ static hexz_status call_storage(void *object)
     return call_open(&opts);
 }
 
+static unsigned char ram[65536] __attribute__((aligned(65536)));
+static const hexz_ram *regions[1];
+
+static void fill_ram(void *object)
+{
+    hexz_ram region = HEXZ_INIT(hexz_ram);
+    region.addr = ram;
+    region.len = sizeof(ram);
+    memcpy(object, &region, sizeof(region));
+}
+
+static hexz_status call_live(void *object)
+{
+    hexz_live *live = NULL;
+    hexz_status status = hexz_live_new(object, &live);
+    hexz_live_free(live);
+    return status;
+}
+
+static void fill_live(void *object)
+{
+    static hexz_ram region;
+    hexz_live_opts opts = HEXZ_INIT(hexz_live_opts);
+    fill_ram(&region);
+    region.struct_size = sizeof(region);
+    regions[0] = &region;
+    opts.regions = regions;
+    opts.region_count = 1;
+    memcpy(object, &opts, sizeof(opts));
+}
+
+static hexz_status call_live_ram(void *object)
+{
+    hexz_live_opts opts = HEXZ_INIT(hexz_live_opts);
+    regions[0] = object;
+    opts.regions = regions;
+    opts.region_count = 1;
+    return call_live(&opts);
+}
+
+static hexz_status call_pager(void *object)
+{
+    hexz_pager *pager = NULL;
+    hexz_status status = hexz_pager_new(snapshot, object, &pager);
+    hexz_pager_free(pager);
+    return status;
+}
+
+static void fill_pager(void *object)
+{
+    hexz_pager_opts opts = HEXZ_INIT(hexz_pager_opts);
+    hexz_live_opts live = HEXZ_INIT(hexz_live_opts);
+    fill_live(&live);
+    opts.regions = live.regions;
+    opts.region_count = 1;
+    memcpy(object, &opts, sizeof(opts));
+}
+
+static hexz_status call_pager_ram(void *object)
+{
+    hexz_pager_opts opts = HEXZ_INIT(hexz_pager_opts);
+    regions[0] = object;
+    opts.regions = regions;
+    opts.region_count = 1;
+    return call_pager(&opts);
+}
+
+static hexz_status call_ancestor(void *object)
+{
+    return hexz_snapshot_ancestor(snapshot, 0, object);
+}
+
+static hexz_status call_diff(void *object)
+{
+    return hexz_snapshot_diff(snapshot, 0, snapshot, 0, 0, object);
+}
+
+/* No handle can be had: only the structs are looked at. */
+static hexz_status call_live_stats(void *object)
+{
+    return hexz_live_stats_get((const hexz_live *)(const void *)disk, object);
+}
+
+static hexz_status call_pager_stats(void *object)
+{
+    return hexz_pager_stats_get((const hexz_pager *)(const void *)disk, object);
+}
+
 static const struct shape shapes[] = {
     {"hexz_build_opts", 184, sizeof(hexz_build_opts), READ, fill_build, call_build},
     {"hexz_profile (custom)", 40, sizeof(hexz_profile), READ, fill_custom, call_custom},
@@ -274,6 +363,14 @@ static const struct shape shapes[] = {
     {"hexz_sink (build)", 48, sizeof(hexz_sink), LATER, fill_sink, call_build_sink},
     {"hexz_sink (extract)", 48, sizeof(hexz_sink), LATER, fill_sink, call_extract_sink},
     {"hexz_storage", 48, sizeof(hexz_storage), LATER, fill_storage, call_storage},
+    {"hexz_ancestor_info", 312, sizeof(hexz_ancestor_info), LATER_WRITE, fill_nothing, call_ancestor},
+    {"hexz_extent (diff)", 32, sizeof(hexz_extent), LATER_WRITE, fill_nothing, call_diff},
+    {"hexz_ram (live)", 40, sizeof(hexz_ram), LATER, fill_ram, call_live_ram},
+    {"hexz_ram (pager)", 40, sizeof(hexz_ram), LATER, fill_ram, call_pager_ram},
+    {"hexz_live_opts", 56, sizeof(hexz_live_opts), LATER, fill_live, call_live},
+    {"hexz_live_stats", 72, sizeof(hexz_live_stats), LATER_WRITE, fill_nothing, call_live_stats},
+    {"hexz_pager_opts", 80, sizeof(hexz_pager_opts), LATER, fill_pager, call_pager},
+    {"hexz_pager_stats", 64, sizeof(hexz_pager_stats), LATER_WRITE, fill_nothing, call_pager_stats},
 };
 
 /* What has to be zero, by the shape's place in the table. */
@@ -284,14 +381,18 @@ static const struct {
 } reserved_fields[] = {
     {"hexz_build_opts", "reserved", offsetof(hexz_build_opts, reserved), sizeof(uintptr_t)},
     {"hexz_build_opts", "reserved2", offsetof(hexz_build_opts, reserved2), sizeof(uint32_t)},
-    {"hexz_profile (custom)", "reserved", offsetof(hexz_profile, reserved), sizeof(uint32_t)},
     {"hexz_open_opts", "reserved", offsetof(hexz_open_opts, reserved), sizeof(uintptr_t)},
+    {"hexz_open_opts", "reserved2", offsetof(hexz_open_opts, reserved2), sizeof(uint32_t)},
+    {"hexz_rekey_opts", "reserved", offsetof(hexz_rekey_opts, reserved), sizeof(uint32_t)},
+    {"hexz_stream", "reserved", offsetof(hexz_stream, reserved), sizeof(uint32_t)},
+    {"hexz_ram (live)", "reserved", offsetof(hexz_ram, reserved), sizeof(uint32_t)},
+    {"hexz_ram (pager)", "reserved", offsetof(hexz_ram, reserved), sizeof(uint32_t)},
+    {"hexz_pager_opts", "reserved", offsetof(hexz_pager_opts, reserved), sizeof(uint32_t)},
     {"hexz_verify_opts", "reserved", offsetof(hexz_verify_opts, reserved), sizeof(uint32_t)},
     {"hexz_extract_opts", "reserved", offsetof(hexz_extract_opts, reserved), sizeof(uintptr_t)},
     {"hexz_extract_opts", "reserved2", offsetof(hexz_extract_opts, reserved2), sizeof(uintptr_t)},
     {"hexz_build_opts (builder)", "reserved", offsetof(hexz_build_opts, reserved), sizeof(uintptr_t)},
     {"hexz_build_opts (builder)", "reserved2", offsetof(hexz_build_opts, reserved2), sizeof(uint32_t)},
-    {"hexz_storage", "reserved", offsetof(hexz_storage, reserved), sizeof(uintptr_t)},
 };
 
 /* The struct in its full length, valid, its tail filled with `tail`. */
@@ -327,7 +428,7 @@ static hexz_status call_placed(const struct shape *shape, const unsigned char *f
             break;
     CHECK_EQ(i, ROOM);
     memcpy(after, object, len);
-    if (shape->direction != WRITE || status != HEXZ_OK)
+    if ((shape->direction != WRITE && shape->direction != LATER_WRITE) || status != HEXZ_OK)
         CHECK_BYTES(object, full, len);
     if (status != HEXZ_OK)
         CHECK(!file_exists(out_path()));
@@ -351,9 +452,9 @@ static void accepted(const struct shape *shape, size_t size, size_t slack)
 
     check_about("%s, struct_size %llu, %llu bytes of slack", shape->name, (unsigned long long)size,
                 (unsigned long long)slack);
-    compose(shape, full, size, shape->direction == WRITE ? 0xFF : 0);
+    compose(shape, full, size, shape->direction == WRITE || shape->direction == LATER_WRITE ? 0xFF : 0);
     status = call_placed(shape, full, size, slack, after);
-    if (shape->direction == LATER) {
+    if (shape->direction == LATER || shape->direction == LATER_WRITE) {
         CHECK(status != HEXZ_ERR_INVALID_ARGUMENT);
         return;
     }
@@ -399,7 +500,7 @@ static void sizes_of(const struct shape *shape, size_t slack)
     accepted(shape, current + 8, slack);
     accepted(shape, SIZE_LIMIT, slack);
 
-    if (shape->direction == WRITE)
+    if (shape->direction == WRITE || shape->direction == LATER_WRITE)
         return;
     unknown_tail(shape, current + 1, current, slack);
     unknown_tail(shape, current + 8, current, slack);

@@ -22,10 +22,10 @@ static void versions(void)
 
 static void status_names(void)
 {
-    static const hexz_status strange[] = {1, 2, 1000, INT32_MAX, HEXZ_ERR_NOT_ENCRYPTED - 1, -1000, INT32_MIN};
+    static const hexz_status strange[] = {1, 2, 1000, INT32_MAX, HEXZ_ERR_AGAIN - 1, -1000, INT32_MIN};
     hexz_status a, b;
     size_t i;
-    for (a = HEXZ_OK; a >= HEXZ_ERR_NOT_ENCRYPTED; a--) {
+    for (a = HEXZ_OK; a >= HEXZ_ERR_AGAIN; a--) {
         const char *name = hexz_status_name(a);
         check_about("status %d", (int)a);
         if (!CHECK(name != NULL && name[0] != '\0'))

@@ -69,6 +69,7 @@ fn memory_max(image: &[u8]) -> usize {
 fn open(path: &Path, format: Format, other_files: bool) -> Result<Box<dyn Source>> {
     let access = Access {
         share: true,
+        allow_change: false,
         other_files,
     };
     source::open(path, format, access)

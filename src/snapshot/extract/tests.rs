@@ -13,6 +13,7 @@ fn to(path: &Path) -> ExtractOptions<'_> {
         existing,
         sync: false,
         in_place: false,
+        force_share: false,
         threads: 1,
     }
 }
