@@ -55,6 +55,14 @@ impl Cancel {
     }
 }
 
+/// Fails when the switch was triggered: what walks without a [`Control`] at hand looks here.
+pub fn check(cancel: Option<&Cancel>) -> Result<()> {
+    match cancel {
+        Some(c) if c.is_triggered() => Err(Error::Cancelled("the cancel handle was triggered")),
+        _ => Ok(()),
+    }
+}
+
 /// Progress and cancellation of one running operation. Lives on the calling thread.
 pub struct Control<'a> {
     cancel: Option<&'a Cancel>,
@@ -83,10 +91,7 @@ impl<'a> Control<'a> {
 
     /// Fails when the caller cancelled.
     pub fn check(&self) -> Result<()> {
-        match self.cancel {
-            Some(c) if c.is_triggered() => Err(Error::Cancelled("the cancel handle was triggered")),
-            _ => Ok(()),
-        }
+        check(self.cancel)
     }
 
     /// Begins a phase: the first report, at 0.

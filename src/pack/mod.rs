@@ -16,6 +16,10 @@ mod sample;
 mod seal;
 mod segment;
 mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod writer;
 

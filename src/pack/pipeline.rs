@@ -439,9 +439,14 @@ impl Caller<'_, '_, '_> {
             let Some((source, rest)) = self.sources.split_first() else {
                 return Ok(false);
             };
-            let leave_packed = self.plan.leave_packed;
-            let reader = Reader::new(source.as_ref(), self.stream, self.cdc, leave_packed);
-            self.reader = Some(reader);
+            self.reader = Some(Reader::new(
+                source.as_ref(),
+                self.stream,
+                self.plan.segment_len,
+                self.cdc,
+                self.plan.leave_packed,
+                self.control.cancel(),
+            ));
             self.sources = rest;
             self.stream += 1;
         }

@@ -7,6 +7,7 @@ use super::chunker::Chunker;
 use super::hash::is_zero;
 use super::runs::{Run, Runs};
 use super::segment::{BufferPool, Item, Segment, Unit, UnitContent};
+use crate::control::Cancel;
 use crate::error::{Error, Result, try_reserve};
 use crate::format::PAGE_4K;
 use crate::profile::CdcSizes;
@@ -51,18 +52,21 @@ pub struct ReadCost {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `source` as stream number `stream`, in chunks if `cdc` says their sizes. Segments of
-    /// pages may come without what has to be unpacked if `leave_packed`.
+    /// Reads `source` as stream number `stream`, in segments of `segment_len` bytes, in chunks if
+    /// `cdc` says their sizes. Segments of pages may come without what has to be unpacked if
+    /// `leave_packed`. Looks at `cancel` before each look at the source's map.
     pub fn new(
         source: &'a dyn Source,
         stream: u32,
+        segment_len: usize,
         cdc: Option<&CdcSizes>,
         leave_packed: bool,
+        cancel: Option<&'a Cancel>,
     ) -> Self {
         Reader {
             source,
             stream,
-            runs: Runs::new(source),
+            runs: Runs::new(source, 0, segment_len as u64, cancel),
             run: None,
             at: 0,
             chunker: cdc.map(Chunker::new),
@@ -175,14 +179,19 @@ impl<'a> Reader<'a> {
         let mut buffer = pool.take()?;
         let carried = self.carry.len();
         slice(&mut buffer.bytes, 0, carried)?.copy_from_slice(&self.carry);
-        let room = (buffer.bytes.len() - carried) / PAGE_4K * PAGE_4K;
-        let len = (run.end - self.at).min(room as u64) as usize;
-        let bytes = slice(&mut buffer.bytes, carried, len)?;
-        self.read(self.at, bytes, None, cost)?;
+        let end = carried + (buffer.bytes.len() - carried) / PAGE_4K * PAGE_4K;
         let offset = self.at - carried as u64;
-        self.at += len as u64;
-        let more = self.at < run.end;
-        let filled = buffer.bytes.get(..carried + len).unwrap_or_default();
+        let (mut filled, mut more) = (carried, Some(run));
+        while let Some(run) = more.filter(|_| filled < end) {
+            let len = (run.end - self.at).min((end - filled) as u64) as usize;
+            let bytes = slice(&mut buffer.bytes, filled, len)?;
+            self.read(self.at, bytes, None, cost)?;
+            filled += len;
+            self.at += len as u64;
+            // Data that goes on was only cut to keep the walk short: no chunk ends there.
+            more = self.run()?.filter(|run| run.content == Content::Data);
+        }
+        let filled = buffer.bytes.get(..filled).unwrap_or_default();
         let mut units = Vec::new();
         // A stretch without zero pages, which what was carried is the start of.
         let mut stretch = 0;
@@ -201,8 +210,8 @@ impl<'a> Reader<'a> {
             page = end;
         }
         let cut = match more {
-            true => chunker.cut_certain(filled, stretch, &mut units),
-            false => {
+            Some(_) => chunker.cut_certain(filled, stretch, &mut units),
+            None => {
                 chunker.cut_all(filled, stretch, &mut units);
                 filled.len()
             }

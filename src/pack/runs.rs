@@ -1,10 +1,13 @@
 //! A source as runs of pages: data to be read, and holes.
 
+use crate::control::{self, Cancel};
 use crate::error::Result;
 use crate::format::PAGE_4K;
 use crate::source::{Content, Source};
 
 const PAGE: u64 = PAGE_4K as u64;
+/// Looks at the source for one run at most: how a map is cut is its maker's choice.
+const LOOKS: usize = 4096;
 
 /// A run of a source. Begins and ends at pages of 4 KiB, but at the source's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +22,14 @@ pub struct Run {
 
 /// Walks a source. A page with any data in it is data, and runs of one kind are joined, so that
 /// how a file system cuts its extents does not show in a snapshot.
+///
+/// Joined up to a step, not for ever: a map may have billions of entries of one kind, and whoever
+/// walks must get to see a cancellation and to report progress. So neighbours may be of one kind;
+/// the one before then ends at a multiple of the step, or took [`LOOKS`] to find.
 pub struct Runs<'a> {
     source: &'a dyn Source,
+    step: u64,
+    cancel: Option<&'a Cancel>,
     /// Where the next look at the source goes: at a page, or the end.
     at: u64,
     /// What was found and may still grow.
@@ -28,15 +37,13 @@ pub struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    /// From the source's start.
-    pub fn new(source: &'a dyn Source) -> Self {
-        Self::from(source, 0)
-    }
-
-    /// From `at`, which is at a page.
-    pub fn from(source: &'a dyn Source, at: u64) -> Self {
+    /// From `at`, which is at a page. Runs that reach over a multiple of `step`, which is one of
+    /// pages, are not joined further.
+    pub fn new(source: &'a dyn Source, at: u64, step: u64, cancel: Option<&'a Cancel>) -> Self {
         Runs {
             source,
+            step,
+            cancel,
             at,
             pending: None,
         }
@@ -45,7 +52,11 @@ impl<'a> Runs<'a> {
     /// The next run, or `None` at the end.
     pub fn next(&mut self) -> Result<Option<Run>> {
         let size = self.source.size();
-        while self.at < size {
+        for _ in 0..LOOKS {
+            if self.at >= size {
+                break;
+            }
+            control::check(self.cancel)?;
             let (content, end) = self.source.content_at(self.at)?;
             let end = end.clamp(self.at + 1, size);
             let run = match content {
@@ -70,6 +81,11 @@ impl<'a> Runs<'a> {
             if let Some(run) = self.push(run) {
                 return Ok(Some(run));
             }
+            if self.at < size
+                && let Some(run) = self.split()
+            {
+                return Ok(Some(run));
+            }
         }
         Ok(self.pending.take())
     }
@@ -83,6 +99,17 @@ impl<'a> Runs<'a> {
             }
             last => last.replace(run),
         }
+    }
+
+    /// Gives out what reaches over a step, up to there; the rest may still grow.
+    fn split(&mut self) -> Option<Run> {
+        let run = self.pending?;
+        let cut = run.end / self.step * self.step;
+        if cut <= run.start {
+            return None;
+        }
+        self.pending = (cut < run.end).then_some(Run { start: cut, ..run });
+        Some(Run { end: cut, ..run })
     }
 }
 
@@ -100,6 +127,8 @@ fn up(at: u64, size: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::source::Identity;
+
+    const STEP: u64 = 1 << 20;
 
     /// A source that only tells where data is.
     struct Map(Vec<(Content, u64)>);
@@ -127,7 +156,7 @@ mod tests {
 
     fn runs(map: &[(Content, u64)]) -> Vec<(Content, u64, u64)> {
         let source = Map(map.to_vec());
-        let mut runs = Runs::new(&source);
+        let mut runs = Runs::new(&source, 0, STEP, None);
         let mut all = Vec::new();
         while let Some(run) = runs.next().unwrap() {
             all.push((run.content, run.start, run.end));
@@ -158,6 +187,29 @@ mod tests {
         assert_eq!(
             runs(&[(Data, 4096), (Zero, 8191)]),
             [(Data, 0, 4096), (Zero, 4096, 8191)]
+        );
+    }
+
+    #[test]
+    fn long_runs_are_given_out_in_steps() {
+        use Content::{Data, Zero};
+        let end = 3 * STEP + 8192;
+        let pieces: Vec<_> = (1..=end / 4096).map(|n| (Data, n * 4096)).collect();
+        let steps = [(Data, 0, STEP), (Data, STEP, 2 * STEP)];
+        let rest = [(Data, 2 * STEP, 3 * STEP), (Data, 3 * STEP, end)];
+        assert_eq!(runs(&pieces), [steps, rest].concat());
+        // What one look finds stays together as far as it goes, and its rest is joined to the next.
+        assert_eq!(
+            runs(&[
+                (Zero, 2 * STEP + 4096),
+                (Zero, 2 * STEP + 8192),
+                (Data, end)
+            ]),
+            [
+                (Zero, 0, 2 * STEP),
+                (Zero, 2 * STEP, 2 * STEP + 8192),
+                (Data, 2 * STEP + 8192, end)
+            ]
         );
     }
 }
