@@ -1,8 +1,9 @@
 /* hexz build: a disk image, and a memory dump beside it, into a snapshot. */
 #include "tool.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     MEMORY,
@@ -18,11 +19,13 @@ enum {
     THREADS,
     MEMORY_LIMIT,
     ALLOW_BACKING,
+    ALLOW_CHANGE,
     FORCE_SHARE,
     OVERWRITE,
     NO_SYNC,
     JSON,
-    QUIET,
+    PROGRESS,
+    QUIET = PROGRESS + PROGRESS_OPTION_COUNT - 1,
     ENCRYPT,
     PASSWORD,
     KDF = PASSWORD + PASSWORD_OPTION_COUNT,
@@ -31,29 +34,31 @@ enum {
 
 static const struct option_spec options[OPTION_COUNT] = {
     [MEMORY] = {"memory", 0, "FILE", "a memory dump, kept as the stream 'memory'"},
-    [PROFILE] = {"profile", 'p', "NAME", "where the parameters come from (generic);\n"
-                                         "hexz profiles lists them"},
+    [PROFILE] = {"profile", 'p', "generic|eda|embedded|ml",
+                 "where the parameters come from (generic);\n"
+                 "hexz profiles lists them"},
     [CDC] = {"cdc", 0, NULL, "cut at places that the content chooses, not in\n"
                              "fixed pages: for data that shifts"},
-    [COMPRESSION] = {"compression", 0, "KIND", "none, lz4 or zstd"},
+    [COMPRESSION] = {"compression", 0, "none|lz4|zstd", "how blocks are compressed"},
     [LEVEL] = {"level", 'l', "N", "zstd's level"},
     [BLOCK_SIZE] = {"block-size", 'b', "SIZE", "what is compressed as one: a power of two from\n"
                                                "4K to 16M"},
     [CDC_MIN] = {"cdc-min", 0, "SIZE", "least size of a chunk (16K)"},
     [CDC_AVG] = {"cdc-avg", 0, "SIZE", "average size of a chunk (64K)"},
     [CDC_MAX] = {"cdc-max", 0, "SIZE", "largest size of a chunk (128K)"},
-    [FORMAT] = {"format", 'f', "KIND", "SOURCE is raw or qcow2; auto (the default) looks.\n"
-                                       "raw takes the bytes as they are"},
+    [FORMAT] = {"format", 'f', "auto|raw|qcow2", "what SOURCE is; auto (the default) looks.\n"
+                                                 "raw takes the bytes as they are"},
     [THREADS] = {"threads", 'j', "N", "threads that use CPU (as many as there are CPUs)"},
     [MEMORY_LIMIT] = {"memory-limit", 0, "SIZE", "memory to work in (256M)"},
     [ALLOW_BACKING] = {"allow-backing", 0, NULL, "let a qcow2 image read the files that it names:\n"
                                                  "only for one from a source that you trust"},
-    [FORCE_SHARE] = {"force-share", 0, NULL, "take SOURCE although a machine may write it"},
+    [ALLOW_CHANGE] = {"allow-change", 0, NULL, "take SOURCE although it changed meanwhile"},
+    [FORCE_SHARE] = {"force-share", 0, NULL, "the same, and although a machine may write it"},
     [OVERWRITE] = {"overwrite", 0, NULL, "replace OUTPUT if it exists"},
     [NO_SYNC] = {"no-sync", 0, NULL, "do not wait for the disk: after a power failure\n"
                                      "OUTPUT may be damaged"},
     [JSON] = {"json", 0, NULL, "report as JSON"},
-    [QUIET] = {"quiet", 'q', NULL, "no progress bar, and no report unless as JSON"},
+    PROGRESS_OPTIONS(PROGRESS),
     [ENCRYPT] = {"encrypt", 0, NULL, "encrypt with AES-256-GCM under a password, which is\n"
                                      "asked for on the terminal unless one of these gives it"},
     PASSWORD_OPTIONS(PASSWORD),
@@ -61,9 +66,13 @@ static const struct option_spec options[OPTION_COUNT] = {
 };
 
 static const char notes[] =
-    "Sizes take K, M, G and T, powers of 1024. --compression, --level, --block-size and\n"
-    "--cdc-* change what the profile says. OUTPUT appears when it is complete, or not\n"
-    "at all.\n"
+    "--compression, --level, --block-size and --cdc-* change what the profile says. OUTPUT\n"
+    "appears when it is complete, or not at all.\n"
+    "\n"
+    "SOURCE or --memory - is standard input: a pipe is copied to an unnamed file first, in\n"
+    "OUTPUT's folder or in TMPDIR. OUTPUT - is standard output, to which the snapshot is sent\n"
+    "once it is complete; until then it is in TMPDIR. The report then goes to standard error.\n"
+    "\n" SIZE_NOTES
     "\n" PASSWORD_BYTES
     "--kdf-* say what each try of a password costs (Argon2id), also whoever guesses.\n";
 
@@ -151,115 +160,122 @@ static int choose_encryption(const struct command *command, const struct argumen
     opts->flags |= HEXZ_BUILD_ENCRYPT;
     opts->password = supply_password;
     opts->password_data = passwords;
-    return read_password(command, args, PASSWORD, &passwords->created);
+    return read_password(command, args, PASSWORD, true, &passwords->created);
 }
 
-static uint64_t logical_bytes(const hexz_build_report *report)
+/* What would be found out late, after a copy of all that comes from standard input. */
+static int check_before_input(const struct command *command, const struct arguments *args,
+                              const hexz_build_opts *opts)
 {
-    return report->bytes_zero + report->bytes_duplicate + report->bytes_inherited +
-           report->bytes_unique;
+    static const int uses[] = {MEMORY, PASSWORD, PASSWORD + 1};
+    int exit_status = check_input_uses(command, args, 0, uses, sizeof uses / sizeof uses[0]);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
+    if (is_standard(opts->source) && args->values[ALLOW_BACKING] != NULL)
+        return usage_error(command->name, "--%s needs SOURCE by its name: others are found beside it",
+                           command->options[ALLOW_BACKING].name);
+    if (is_standard(opts->output))
+        return check_output(command->name, "a snapshot");
+    struct stat status;
+    bool input = is_standard(opts->source) || is_standard(opts->memory);
+    if (input && args->values[OVERWRITE] == NULL && lstat(opts->output, &status) == 0)
+        return report_error(command->name, HEXZ_ERR_EXISTS,
+                            "output '%s': already exists; choose another name or set --%s",
+                            opts->output, command->options[OVERWRITE].name);
+    hexz_profile profile = HEXZ_INIT(hexz_profile);
+    hexz_status known = opts->profile != NULL ? hexz_profile_resolve(opts->profile, &profile) : HEXZ_OK;
+    return known == HEXZ_OK ? EXIT_DONE : report_failure(command->name, known);
 }
 
-static void put_bytes(const char *label, uint64_t bytes)
+/* Puts a path in place of '-', if there is one. */
+static int take_input(const struct command *command, hexz_build_opts *opts, struct meter *meter)
 {
-    char text[SIZE_TEXT];
-    printf("  %-10s %10s  (%" PRIu64 ")\n", label, size_text(bytes, text), bytes);
+    const char *beside = is_standard(opts->output) ? NULL : opts->output;
+    if (is_standard(opts->source))
+        return open_input(command->name, beside, meter, &opts->source);
+    if (is_standard(opts->memory))
+        return open_input(command->name, beside, meter, &opts->memory);
+    return EXIT_DONE;
 }
 
-static void put_report(const char *output, const hexz_build_report *report)
+static bool read_flags(const struct command *command, const struct arguments *args,
+                       hexz_build_opts *opts)
 {
-    uint64_t logical = logical_bytes(report);
-    double seconds = (double)report->total_ns / 1e9;
-    put_text(stdout, output);
-    fputs("\n", stdout);
-    put_bytes("logical", logical);
-    put_bytes("zero", report->bytes_zero);
-    put_bytes("duplicate", report->bytes_duplicate);
-    put_bytes("unique", report->bytes_unique);
-    put_bytes("stored", report->bytes_stored);
-    put_bytes("file", report->file_size);
-    if (report->file_size > 0)
-        printf("  %-10s %10.2f\n", "ratio", (double)logical / (double)report->file_size);
-    printf("  %-10s %8.2f s", "time", seconds);
-    if (seconds > 0)
-        printf("  (%.0f MB/s)", (double)logical / 1e6 / seconds);
-    printf("\n");
+    static const char *const formats[3] = {"auto", "raw", "qcow2"};
+    static const struct {
+        int option;
+        uint64_t flag;
+    } flags[] = {
+        {CDC, HEXZ_BUILD_CDC},
+        {ALLOW_BACKING, HEXZ_BUILD_ALLOW_BACKING},
+        {ALLOW_CHANGE, HEXZ_BUILD_ALLOW_CHANGE},
+        {FORCE_SHARE, HEXZ_BUILD_FORCE_SHARE},
+        {OVERWRITE, HEXZ_BUILD_OVERWRITE},
+        {NO_SYNC, HEXZ_BUILD_NO_SYNC},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (args->values[flags[i].option] != NULL)
+            opts->flags |= flags[i].flag;
+    return option_choice(command, args, FORMAT, formats, &opts->source_format) &&
+           option_u32(command, args, THREADS, &opts->threads) &&
+           option_size(command, args, MEMORY_LIMIT, &opts->memory_limit);
 }
 
-static void put_json_report(const hexz_build_opts *opts, const hexz_build_report *report)
+static void put_report(const struct arguments *args, const struct build_paths *paths,
+                       const hexz_build_report *report)
 {
-    struct json json = {.out = stdout};
-    json_begin(&json, NULL, '{');
-    json_text(&json, "source", opts->source);
-    json_text(&json, "memory", opts->memory);
-    json_text(&json, "output", opts->output);
-    json_uint(&json, "bytes_logical", logical_bytes(report));
-    json_uint(&json, "bytes_read", report->bytes_read);
-    json_uint(&json, "bytes_zero", report->bytes_zero);
-    json_uint(&json, "bytes_duplicate", report->bytes_duplicate);
-    json_uint(&json, "bytes_inherited", report->bytes_inherited);
-    json_uint(&json, "bytes_unique", report->bytes_unique);
-    json_uint(&json, "bytes_stored", report->bytes_stored);
-    json_uint(&json, "bytes_dead", report->bytes_dead);
-    json_uint(&json, "blocks", report->blocks);
-    json_uint(&json, "file_size", report->file_size);
-    json_hash(&json, "root", report->root);
-    json_uint(&json, "read_ns", report->read_ns);
-    json_uint(&json, "hash_ns", report->hash_ns);
-    json_uint(&json, "compress_ns", report->compress_ns);
-    json_uint(&json, "seal_ns", report->seal_ns);
-    json_uint(&json, "write_ns", report->write_ns);
-    json_uint(&json, "sync_ns", report->sync_ns);
-    json_uint(&json, "total_ns", report->total_ns);
-    json_end(&json, '}');
+    FILE *out = is_standard(paths->output) ? stderr : stdout;
+    if (args->values[JSON] != NULL)
+        put_json_build_report(out, paths, report);
+    else if (args->values[QUIET] == NULL && !(out == stdout && output_closed))
+        put_build_report(out, paths->output, report);
 }
 
 static int run(const struct command *command, const struct arguments *args)
 {
-    static const char *const formats[3] = {"auto", "raw", "qcow2"};
     hexz_profile custom = HEXZ_INIT(hexz_profile);
     hexz_build_report report = HEXZ_INIT(hexz_build_report);
     hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
-    opts.source = args->operands[0];
-    opts.output = args->operands[1];
-    opts.memory = args->values[MEMORY];
+    const struct build_paths paths = {args->operands[0], args->values[MEMORY], args->operands[1]};
+    struct passwords passwords = {.command = command->name};
+    struct parcel parcel = {.fd = -1};
+    struct meter meter;
+    opts.source = paths.source;
+    opts.memory = paths.memory;
+    opts.output = paths.output;
     opts.report = &report;
-    if (args->values[CDC] != NULL)
-        opts.flags |= HEXZ_BUILD_CDC;
-    if (args->values[ALLOW_BACKING] != NULL)
-        opts.flags |= HEXZ_BUILD_ALLOW_BACKING;
-    if (args->values[FORCE_SHARE] != NULL)
-        opts.flags |= HEXZ_BUILD_FORCE_SHARE;
-    if (args->values[OVERWRITE] != NULL)
-        opts.flags |= HEXZ_BUILD_OVERWRITE;
-    if (args->values[NO_SYNC] != NULL)
-        opts.flags |= HEXZ_BUILD_NO_SYNC;
-    if (!option_choice(command, args, FORMAT, formats, &opts.source_format) ||
-        !option_u32(command, args, THREADS, &opts.threads) ||
-        !option_size(command, args, MEMORY_LIMIT, &opts.memory_limit))
+    if (!read_flags(command, args, &opts) || !meter_options(command, args, PROGRESS, &meter))
         return EXIT_USAGE;
     int exit_status = choose_profile(command, args, &custom, &opts);
-    struct passwords passwords = {.command = command->name};
+    if (exit_status == EXIT_DONE)
+        exit_status = check_before_input(command, args, &opts);
     if (exit_status == EXIT_DONE)
         exit_status = choose_encryption(command, args, &passwords, &opts);
-    if (exit_status != EXIT_DONE)
+    if (exit_status == EXIT_DONE)
+        exit_status = take_input(command, &opts, &meter);
+    if (exit_status == EXIT_DONE && (opts.cancel = cancel_on_signals(command->name)) == NULL)
+        exit_status = EXIT_FAILED;
+    if (exit_status == EXIT_DONE && is_standard(paths.output)) {
+        exit_status = parcel_begin(command->name, &parcel);
+        opts.output = parcel.path;
+        opts.flags |= HEXZ_BUILD_NO_SYNC;
+    }
+    if (exit_status != EXIT_DONE) {
+        end_passwords(&passwords, HEXZ_OK);
         return exit_status;
-
-    opts.cancel = cancel_on_signals(command->name);
-    if (opts.cancel == NULL)
-        return EXIT_FAILED;
-    struct meter meter;
-    meter_init(&meter, args->values[QUIET] != NULL);
+    }
     opts.progress = meter_callback(&meter);
     opts.progress_data = &meter;
     hexz_status status = hexz_build(&opts);
     meter_clear(&meter);
     exit_status = end_passwords(&passwords, status);
-    if (status == HEXZ_OK && args->values[JSON] != NULL)
-        put_json_report(&opts, &report);
-    else if (status == HEXZ_OK && args->values[QUIET] == NULL)
-        put_report(opts.output, &report);
+    parcel_unlink(&parcel);
     cancel_end();
+    if (status == HEXZ_OK && is_standard(paths.output))
+        exit_status = parcel_send(command->name, &parcel, report.file_size, &meter);
+    if (exit_status == EXIT_DONE)
+        put_report(args, &paths, &report);
+    free(parcel.path);
     return exit_status;
 }
 

@@ -1,9 +1,7 @@
 /* hexz cat: bytes of a stream to standard output. */
 #include "tool.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <unistd.h>
 
 enum { STREAM, OFFSET, LENGTH, OPEN, OPTION_COUNT = OPEN + OPEN_OPTION_COUNT };
 
@@ -15,44 +13,8 @@ static const struct option_spec options[OPTION_COUNT] = {
 };
 
 static const char notes[] =
-    "Sizes take K, M, G and T, powers of 1024. A range that ends beyond the stream is\n"
-    "refused before anything is written.\n\n" PASSWORD_NOTES;
-
-/* As large as the largest default block, and read in aligned steps: no block is unpacked twice. */
-#define STEP ((size_t)1 << 20)
-static unsigned char buffer[STEP];
-
-static bool write_all(const unsigned char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(STDOUT_FILENO, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return true;
-}
-
-static int copy_out(const struct command *command, const hexz_snapshot *snapshot, uint32_t stream,
-                    uint64_t offset, uint64_t length)
-{
-    while (length > 0) {
-        size_t step = STEP - (size_t)(offset % STEP);
-        if (step > length)
-            step = (size_t)length;
-        hexz_status status = hexz_snapshot_read(snapshot, stream, offset, buffer, step);
-        if (status != HEXZ_OK)
-            return report_failure(command->name, status);
-        if (!write_all(buffer, step))
-            return output_failure(command->name, errno);
-        offset += step;
-        length -= step;
-    }
-    return EXIT_DONE;
-}
+    "A range that ends beyond the stream is refused before anything is written. FILE - is\n"
+    "standard input.\n\n" SIZE_NOTES "\n" PASSWORD_NOTES;
 
 static int run(const struct command *command, const struct arguments *args)
 {
@@ -60,8 +22,13 @@ static int run(const struct command *command, const struct arguments *args)
     if (!option_size(command, args, OFFSET, &offset) ||
         !option_size(command, args, LENGTH, &length))
         return EXIT_USAGE;
+    int exit_status = check_output(command->name, "the bytes of a stream");
+    if (exit_status != EXIT_DONE)
+        return exit_status;
+    struct meter meter;
     struct opening opening;
-    int exit_status = read_opening(command, args, OPEN, &opening);
+    meter_init(&meter);
+    exit_status = read_opening(command, args, OPEN, &meter, &opening);
     if (exit_status != EXIT_DONE)
         return exit_status;
     hexz_snapshot *snapshot;
@@ -81,7 +48,7 @@ static int run(const struct command *command, const struct arguments *args)
                                        " bytes can be read from byte %" PRIu64,
                                        info.name, info.size, length, offset);
         else
-            exit_status = copy_out(command, snapshot, stream, offset, length);
+            exit_status = send_stream(command->name, snapshot, stream, offset, length, NULL);
     }
     hexz_snapshot_close(snapshot);
     return exit_status;

@@ -11,7 +11,7 @@ static const struct option_spec options[OPTION_COUNT] = {
     OPEN_OPTIONS(OPEN),
 };
 
-static const char notes[] = PASSWORD_NOTES;
+static const char notes[] = "FILE - is standard input.\n\n" PASSWORD_NOTES;
 
 static const char *kind_name(uint32_t kind)
 {
@@ -67,8 +67,10 @@ static hexz_status put_extents(const hexz_snapshot *snapshot, uint32_t stream, u
 
 static int run(const struct command *command, const struct arguments *args)
 {
+    struct meter meter;
     struct opening opening;
-    int exit_status = read_opening(command, args, OPEN, &opening);
+    meter_init(&meter);
+    int exit_status = read_opening(command, args, OPEN, &meter, &opening);
     if (exit_status != EXIT_DONE)
         return exit_status;
     hexz_snapshot *snapshot;

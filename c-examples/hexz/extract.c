@@ -7,7 +7,10 @@ enum {
     OVERWRITE,
     NO_SYNC,
     IN_PLACE,
-    QUIET,
+    FORCE_SHARE,
+    JSON,
+    PROGRESS,
+    QUIET = PROGRESS + PROGRESS_OPTION_COUNT - 1,
     OPEN,
     OPTION_COUNT = OPEN + OPEN_OPTION_COUNT
 };
@@ -20,42 +23,46 @@ static const struct option_spec options[OPTION_COUNT] = {
                                      "OUTPUT may be damaged"},
     [IN_PLACE] = {"in-place", 0, NULL, "write into OUTPUT, a file or block device that is\n"
                                        "there: if this fails midway it is half written"},
-    [QUIET] = {"quiet", 'q', NULL, "no progress bar, and nothing said when all is well"},
+    [FORCE_SHARE] = {"force-share", 0, NULL, "--in-place although a machine may use OUTPUT"},
+    [JSON] = {"json", 0, NULL, "report as JSON"},
+    PROGRESS_OPTIONS(PROGRESS),
     OPEN_OPTIONS(OPEN),
 };
 
 static const char notes[] =
     "Zeros become holes. But for --in-place, OUTPUT appears when it is complete, or not\n"
-    "at all.\n\n" PASSWORD_NOTES;
+    "at all.\n"
+    "\n"
+    "FILE - is standard input. OUTPUT - is standard output: damage is then found when the\n"
+    "bytes before it are sent already; the exit status tells.\n\n" PASSWORD_NOTES;
 
-static hexz_status extract(const hexz_snapshot *snapshot, hexz_extract_opts *opts, bool quiet)
-{
-    struct meter meter;
-    meter_init(&meter, quiet);
-    opts->progress = meter_callback(&meter);
-    opts->progress_data = &meter;
-    hexz_status status = hexz_snapshot_extract(snapshot, opts);
-    meter_clear(&meter);
-    return status;
-}
-
-static void put_report(const char *output, const hexz_stream_info *info, double seconds)
+static void put_report(FILE *out, const char *output, const hexz_stream_info *info, double seconds)
 {
     char size[SIZE_TEXT];
-    put_text(stdout, output);
-    printf(": %s of stream '", size_text(info->size, size));
-    put_text(stdout, info->name);
-    printf("' in %.2f s", seconds);
+    put_text(out, is_standard(output) ? "standard output" : output);
+    fprintf(out, ": %s of stream '", size_text(info->size, size));
+    put_text(out, info->name);
+    fprintf(out, "' in %.2f s", seconds);
     if (seconds > 0)
-        printf(" (%.0f MB/s)", (double)info->size / 1e6 / seconds);
-    printf("\n");
+        fprintf(out, " (%.0f MB/s)", (double)info->size / 1e6 / seconds);
+    fprintf(out, "\n");
 }
 
-static int run(const struct command *command, const struct arguments *args)
+static void put_json_report(FILE *out, const char *file, const char *output,
+                            const hexz_stream_info *info, double seconds)
 {
-    bool quiet = args->values[QUIET] != NULL;
-    struct timespec start;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    struct json json = {.out = out};
+    json_begin(&json, NULL, '{');
+    json_path(&json, "file", "file_path_bytes_hex", file);
+    json_path(&json, "output", "output_path_bytes_hex", output);
+    json_text(&json, "stream", info->name);
+    json_uint(&json, "size", info->size);
+    json_uint(&json, "total_ns", (uint64_t)(seconds * 1e9));
+    json_end(&json, '}');
+}
+
+static hexz_extract_opts read_flags(const struct arguments *args)
+{
     hexz_extract_opts opts = HEXZ_INIT(hexz_extract_opts);
     opts.output = args->operands[1];
     if (args->values[OVERWRITE] != NULL)
@@ -64,10 +71,53 @@ static int run(const struct command *command, const struct arguments *args)
         opts.flags |= HEXZ_EXTRACT_NO_SYNC;
     if (args->values[IN_PLACE] != NULL)
         opts.flags |= HEXZ_EXTRACT_IN_PLACE;
-    if (!option_u32(command, args, THREADS, &opts.threads))
-        return EXIT_USAGE;
+    if (args->values[FORCE_SHARE] != NULL)
+        opts.flags |= HEXZ_EXTRACT_FORCE_SHARE;
+    return opts;
+}
+
+static int check_flags(const struct command *command, const struct arguments *args)
+{
+    bool in_place = args->values[IN_PLACE] != NULL;
+    if (args->values[FORCE_SHARE] != NULL && !in_place)
+        return usage_error(command->name, "--%s means nothing without --%s",
+                           command->options[FORCE_SHARE].name, command->options[IN_PLACE].name);
+    if (!is_standard(args->operands[1]))
+        return EXIT_DONE;
+    if (in_place)
+        return usage_error(command->name, "--%s means nothing with standard output",
+                           command->options[IN_PLACE].name);
+    return check_output(command->name, "the bytes of a stream");
+}
+
+static int extract(const struct command *command, const hexz_snapshot *snapshot,
+                   hexz_extract_opts *opts, const hexz_stream_info *info, struct meter *meter)
+{
+    if (is_standard(opts->output)) {
+        /* Nothing is there to be taken away: from here on signals may end us. */
+        cancel_end();
+        return send_stream(command->name, snapshot, opts->stream, 0, info->size, meter);
+    }
+    opts->progress = meter_callback(meter);
+    opts->progress_data = meter;
+    hexz_status status = hexz_snapshot_extract(snapshot, opts);
+    meter_clear(meter);
+    return status == HEXZ_OK ? EXIT_DONE : report_failure(command->name, status);
+}
+
+static int run(const struct command *command, const struct arguments *args)
+{
+    struct timespec start;
+    struct meter meter;
     struct opening opening;
-    int exit_status = read_opening(command, args, OPEN, &opening);
+    hexz_extract_opts opts = read_flags(args);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    if (!option_u32(command, args, THREADS, &opts.threads) ||
+        !meter_options(command, args, PROGRESS, &meter))
+        return EXIT_USAGE;
+    int exit_status = check_flags(command, args);
+    if (exit_status == EXIT_DONE)
+        exit_status = read_opening(command, args, OPEN, &meter, &opening);
     if (exit_status != EXIT_DONE)
         return exit_status;
     opts.cancel = cancel_on_signals(command->name);
@@ -80,16 +130,16 @@ static int run(const struct command *command, const struct arguments *args)
     if (exit_status == EXIT_DONE) {
         exit_status = choose_stream(command->name, snapshot, args->values[STREAM], &opts.stream,
                                     &info);
-        if (exit_status == EXIT_DONE) {
-            hexz_status status = extract(snapshot, &opts, quiet);
-            if (status != HEXZ_OK)
-                exit_status = report_failure(command->name, status);
-            else if (!quiet)
-                put_report(opts.output, &info, seconds_since(&start));
-        }
+        if (exit_status == EXIT_DONE)
+            exit_status = extract(command, snapshot, &opts, &info, &meter);
         hexz_snapshot_close(snapshot);
     }
     cancel_end();
+    FILE *out = is_standard(opts.output) ? stderr : stdout;
+    if (exit_status == EXIT_DONE && args->values[JSON] != NULL)
+        put_json_report(out, opening.name, opts.output, &info, seconds_since(&start));
+    else if (exit_status == EXIT_DONE && args->values[QUIET] == NULL && !(out == stdout && output_closed))
+        put_report(out, opts.output, &info, seconds_since(&start));
     return exit_status;
 }
 

@@ -10,7 +10,7 @@ static const struct option_spec options[OPTION_COUNT] = {
     OPEN_OPTIONS(OPEN),
 };
 
-static const char notes[] = PASSWORD_NOTES;
+static const char notes[] = "FILE - is standard input.\n\n" PASSWORD_NOTES;
 
 static const char *kind_name(uint32_t kind)
 {
@@ -51,7 +51,7 @@ static void put_bytes(const char *label, uint64_t bytes)
 static void put_info(const char *path, const hexz_info *info)
 {
     printf("%-15s ", "file");
-    put_text(stdout, path);
+    put_text(stdout, is_standard(path) ? "standard input" : path);
     printf("\n");
     put_hash("root", info->root);
     if (!is_zero(info->parent_root))
@@ -74,7 +74,7 @@ static void put_info(const char *path, const hexz_info *info)
 
 static void put_json_info(struct json *json, const char *path, const hexz_info *info)
 {
-    json_text(json, "file", path);
+    json_path(json, "file", "path_bytes_hex", path);
     json_hash(json, "root", info->root);
     if (is_zero(info->parent_root))
         json_text(json, "parent_root", NULL);
@@ -132,8 +132,10 @@ static hexz_status put_streams(const hexz_snapshot *snapshot, uint32_t count, st
 static int run(const struct command *command, const struct arguments *args)
 {
     const char *path = args->operands[0];
+    struct meter meter;
     struct opening opening;
-    int exit_status = read_opening(command, args, OPEN, &opening);
+    meter_init(&meter);
+    int exit_status = read_opening(command, args, OPEN, &meter, &opening);
     if (exit_status != EXIT_DONE)
         return exit_status;
     hexz_snapshot *snapshot;

@@ -9,14 +9,15 @@ static void put_json_string(FILE *out, const char *text)
     fputc('"', out);
     while (*s != '\0') {
         size_t length = utf8_sequence(s);
-        if (length == 0) {
-            /* JSON has no way to say a byte: U+FFFD stands for what is not UTF-8. */
-            fputs("\\ufffd", out);
+        bool control = *s < 0x20 || *s == 0x7F;
+        if (length == 0 || control) {
+            /* JSON has no way to say a byte: \u00XX stands for what is not UTF-8 as well. */
+            fprintf(out, "\\u%04x", *s);
             length = 1;
+        } else if (s[0] == 0xC2 && s[1] < 0xA0) {
+            fprintf(out, "\\u%04x", s[1]);
         } else if (*s == '"' || *s == '\\') {
             fprintf(out, "\\%c", *s);
-        } else if (*s < 0x20 || *s == 0x7F) {
-            fprintf(out, "\\u%04x", *s);
         } else {
             fwrite(s, 1, length, out);
         }
@@ -62,6 +63,27 @@ void json_text(struct json *json, const char *key, const char *value)
         fputs("null", json->out);
     else
         put_json_string(json->out, value);
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t length = 1;
+    for (; *s != '\0' && length > 0; s += length)
+        length = utf8_sequence(s);
+    return length > 0;
+}
+
+void json_path(struct json *json, const char *key, const char *hex_key, const char *value)
+{
+    json_text(json, key, value);
+    if (value == NULL || is_utf8(value))
+        return;
+    put_key(json, hex_key);
+    fputc('"', json->out);
+    for (const unsigned char *s = (const unsigned char *)value; *s != '\0'; s++)
+        fprintf(json->out, "%02x", *s);
+    fputc('"', json->out);
 }
 
 void json_uint(struct json *json, const char *key, uint64_t value)

@@ -8,6 +8,7 @@
 #define MAX_COLUMNS 200
 #define MIN_BAR 8
 #define MAX_BAR 40
+#define TAIL_MAX 160
 
 double seconds_since(const struct timespec *start)
 {
@@ -16,10 +17,26 @@ double seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-void meter_init(struct meter *meter, bool quiet)
+void meter_init(struct meter *meter)
 {
     memset(meter, 0, sizeof *meter);
-    meter->shown = !quiet && isatty(STDERR_FILENO);
+    meter->shown = isatty(STDERR_FILENO);
+}
+
+bool meter_options(const struct command *command, const struct arguments *args, int first,
+                   struct meter *meter)
+{
+    bool forced = args->values[first] != NULL, none = args->values[first + 1] != NULL;
+    bool quiet = args->values[first + 2] != NULL;
+    if (forced && none) {
+        usage_error(command->name, "--%s and --%s are both given", command->options[first].name,
+                    command->options[first + 1].name);
+        return false;
+    }
+    meter_init(meter);
+    meter->in_lines = forced && !meter->shown;
+    meter->shown = forced || (meter->shown && !none && !quiet);
+    return true;
 }
 
 static int columns(void)
@@ -43,6 +60,10 @@ static const char *phase_name(uint32_t phase)
         return "verifying";
     case HEXZ_PHASE_EXTRACT:
         return "extracting";
+    case PHASE_READ:
+        return "reading";
+    case PHASE_WRITE:
+        return "writing";
     default:
         return "working";
     }
@@ -65,6 +86,16 @@ static void rate_text(char *out, size_t capacity, const hexz_progress *progress,
                  (int)left % 60);
 }
 
+static bool share_known(const hexz_progress *progress)
+{
+    return progress->total > 0 && progress->done <= progress->total;
+}
+
+static double share_of(const hexz_progress *progress)
+{
+    return (double)progress->done / (double)progress->total;
+}
+
 static void bar_text(char *out, int width, double share)
 {
     int full = (int)(share * (width - 2));
@@ -75,40 +106,73 @@ static void bar_text(char *out, int width, double share)
     out[width] = '\0';
 }
 
-static int32_t draw(void *user_data, const hexz_progress *progress)
+/* What is known of the work, without a bar. Returns its length. */
+static int tail_text(char *out, size_t capacity, const hexz_progress *progress, double seconds)
 {
-    struct meter *meter = user_data;
-    if (meter->phase != progress->phase) {
-        meter->phase = progress->phase;
-        clock_gettime(CLOCK_MONOTONIC, &meter->phase_start);
-    }
     char rate[64], done[SIZE_TEXT], total[SIZE_TEXT], stored[SIZE_TEXT];
-    char tail[160], bar[MAX_BAR + 1] = "", line[MAX_COLUMNS + 1];
-    rate_text(rate, sizeof rate, progress, seconds_since(&meter->phase_start));
-    bool known = progress->total > 0 && progress->done <= progress->total;
-    double share = known ? (double)progress->done / (double)progress->total : 0;
-    int length = known ? snprintf(tail, sizeof tail, " %3d%%  %s / %s", (int)(share * 100),
-                                  size_text(progress->done, done), size_text(progress->total, total))
-                       : snprintf(tail, sizeof tail, "  %s", size_text(progress->done, done));
+    rate_text(rate, sizeof rate, progress, seconds);
+    int length = share_known(progress)
+                     ? snprintf(out, capacity, " %3d%%  %s / %s", (int)(share_of(progress) * 100),
+                                size_text(progress->done, done), size_text(progress->total, total))
+                     : snprintf(out, capacity, "  %s", size_text(progress->done, done));
     if (progress->stored > 0)
-        length += snprintf(tail + length, sizeof tail - (size_t)length, "  to %s",
+        length += snprintf(out + length, capacity - (size_t)length, "  to %s",
                            size_text(progress->stored, stored));
-    length += snprintf(tail + length, sizeof tail - (size_t)length, "%s", rate);
+    return length + snprintf(out + length, capacity - (size_t)length, "%s", rate);
+}
 
+/* In a log: what comes first and last in a phase, and a line a second between. */
+static void draw_line(struct meter *meter, const hexz_progress *progress, bool begins)
+{
+    char tail[TAIL_MAX];
+    bool ends = progress->total > 0 && progress->done == progress->total;
+    if (!begins && !ends && seconds_since(&meter->last) < 1)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &meter->last);
+    tail_text(tail, sizeof tail, progress, seconds_since(&meter->phase_start));
+    fprintf(stderr, "%-10s %s\n", phase_name(progress->phase), tail);
+    fflush(stderr);
+}
+
+/* Wipes the line; a terminal that became narrower has no room for as many blanks. */
+static void blank(const struct meter *meter, int from)
+{
+    int width = columns() - 1, to = meter->drawn < width ? meter->drawn : width;
+    if (to > from)
+        fprintf(stderr, "%*s", to - from, "");
+}
+
+static void draw_bar(struct meter *meter, const hexz_progress *progress)
+{
+    char tail[TAIL_MAX], bar[MAX_BAR + 1] = "", line[MAX_COLUMNS + 1];
+    int length = tail_text(tail, sizeof tail, progress, seconds_since(&meter->phase_start));
     /* The last column stays free: some terminals wrap when it is written. */
     int width = columns() - 1;
     int room = width - length - 12;
-    if (known && room >= MIN_BAR)
-        bar_text(bar, room < MAX_BAR ? room : MAX_BAR, share);
+    if (share_known(progress) && room >= MIN_BAR)
+        bar_text(bar, room < MAX_BAR ? room : MAX_BAR, share_of(progress));
     int used = snprintf(line, (size_t)width + 1, "%-10s  %s%s", phase_name(progress->phase), bar,
                         tail);
     if (used > width)
         used = width;
     fprintf(stderr, "\r%s", line);
-    if (meter->drawn > used)
-        fprintf(stderr, "%*s", meter->drawn - used, "");
+    blank(meter, used);
     fflush(stderr);
     meter->drawn = used;
+}
+
+static int32_t draw(void *user_data, const hexz_progress *progress)
+{
+    struct meter *meter = user_data;
+    bool begins = meter->phase != progress->phase;
+    if (begins) {
+        meter->phase = progress->phase;
+        clock_gettime(CLOCK_MONOTONIC, &meter->phase_start);
+    }
+    if (meter->in_lines)
+        draw_line(meter, progress, begins);
+    else
+        draw_bar(meter, progress);
     return 0;
 }
 
@@ -117,11 +181,28 @@ hexz_progress_fn meter_callback(const struct meter *meter)
     return meter->shown ? draw : NULL;
 }
 
+void meter_draw(struct meter *meter, uint32_t phase, uint64_t done, uint64_t total)
+{
+    bool ends = total > 0 && done == total;
+    if (!meter->shown || (meter->phase == phase && !ends && seconds_since(&meter->last) < 0.1))
+        return;
+    if (!meter->in_lines)
+        clock_gettime(CLOCK_MONOTONIC, &meter->last);
+    hexz_progress progress = HEXZ_INIT(hexz_progress);
+    progress.phase = phase;
+    progress.done = done;
+    progress.total = total;
+    draw(meter, &progress);
+}
+
 void meter_clear(struct meter *meter)
 {
     if (meter->drawn == 0)
         return;
-    fprintf(stderr, "\r%*s\r", meter->drawn, "");
+    fputc('\r', stderr);
+    blank(meter, 0);
+    fputc('\r', stderr);
     fflush(stderr);
     meter->drawn = 0;
+    meter->phase = 0;
 }

@@ -1,4 +1,4 @@
-/* Passwords: from a file, from a descriptor, or asked for on the controlling terminal. Never from
+/* Passwords: given beforehand (passwordfile.c), or asked for on the controlling terminal. Never from
  * the command line or the environment, which other processes can read. */
 #include "tool.h"
 
@@ -13,89 +13,6 @@
 
 /* How often two passwords that shall be the same may differ. */
 #define TRIES 3
-
-/* Through volatile, since a compiler drops what nobody reads afterwards. */
-static void wipe(void *memory, size_t length)
-{
-    volatile unsigned char *at = memory;
-    while (length-- > 0)
-        *at++ = 0;
-}
-
-/* Files and descriptors ---------------------------------------------------------------------- */
-
-/* Fills `out` from `fd`, to its end or until there is too much. Returns 0 or errno. */
-static int read_all(int fd, struct password *out)
-{
-    out->length = 0;
-    while (out->length < sizeof out->bytes) {
-        ssize_t count = read(fd, out->bytes + out->length, sizeof out->bytes - out->length);
-        if (count == 0)
-            break;
-        if (count < 0 && errno != EINTR)
-            return errno;
-        if (count > 0)
-            out->length += (size_t)count;
-    }
-    /* Editors and echo end a line that way, and what is typed on a terminal has none. */
-    if (out->length > 0 && out->bytes[out->length - 1] == '\n')
-        out->length--;
-    return 0;
-}
-
-static int take_password(const struct command *command, const struct arguments *args, int option,
-                         int fd, struct password *out)
-{
-    const char *name = command->options[option].name, *value = args->values[option];
-    if (isatty(fd))
-        return usage_error(command->name,
-                           "--%s '%s' is a terminal, which would show the password; without this "
-                           "option it is asked for unseen",
-                           name, value);
-    int error = read_all(fd, out);
-    if (error != 0)
-        return report_error(command->name, HEXZ_ERR_IO, "--%s '%s': %s", name, value,
-                            strerror(error));
-    if (out->length == 0)
-        return report_error(command->name, HEXZ_ERR_INVALID_PASSWORD,
-                            "--%s '%s': no password in it, which has 1 to %d bytes", name, value,
-                            PASSWORD_MAX);
-    if (out->length > PASSWORD_MAX)
-        return report_error(command->name, HEXZ_ERR_INVALID_PASSWORD,
-                            "--%s '%s': more than the %d bytes that a password may have", name,
-                            value, PASSWORD_MAX);
-    out->given = true;
-    return EXIT_DONE;
-}
-
-int read_password(const struct command *command, const struct arguments *args, int first,
-                  struct password *out)
-{
-    int file_option = first, fd_option = first + 1, fd, exit_status;
-    out->options = &command->options[first];
-    if (args->values[file_option] != NULL && args->values[fd_option] != NULL)
-        return usage_error(command->name, "--%s and --%s are both given", out->options[0].name,
-                           out->options[1].name);
-    if (args->values[file_option] != NULL) {
-        fd = open(args->values[file_option], O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0)
-            return report_error(command->name, HEXZ_ERR_IO, "--%s '%s': %s", out->options[0].name,
-                                args->values[file_option], strerror(errno));
-        exit_status = take_password(command, args, file_option, fd, out);
-        close(fd);
-    } else if (args->values[fd_option] != NULL) {
-        uint32_t number = 0;
-        if (!option_u32(command, args, fd_option, &number))
-            return EXIT_USAGE;
-        fd = number <= INT32_MAX ? (int)number : -1;
-        exit_status = take_password(command, args, fd_option, fd, out);
-    } else {
-        return EXIT_DONE;
-    }
-    if (exit_status != EXIT_DONE)
-        wipe(out->bytes, sizeof out->bytes);
-    return exit_status;
-}
 
 /* The terminal ------------------------------------------------------------------------------- */
 
@@ -327,13 +244,15 @@ int32_t supply_password(void *user_data, const hexz_password_request *request, c
                                                                      : &passwords->current;
     if (!kept->given)
         return ask_on_terminal(passwords, request, buf, capacity, length);
-    /* A file has one answer, which was wiped when it was given. */
-    if (kept->length == 0 || kept->length > capacity)
+    /* A file has one answer, which is wiped when it is given; but it has two where a CR LF stood behind
+     * it: the CR was part of the password for whoever stripped the LF alone. */
+    size_t given = kept->length + (kept->answers == 1 && kept->carriage_return ? 1 : 0);
+    if (kept->answers == 0 || given > capacity)
         return 1;
-    memcpy(buf, kept->bytes, kept->length);
-    *length = kept->length;
-    kept->length = 0;
-    wipe(kept->bytes, sizeof kept->bytes);
+    memcpy(buf, kept->bytes, given);
+    *length = given;
+    if (--kept->answers == 0)
+        wipe(kept->bytes, sizeof kept->bytes);
     return 0;
 }
 
@@ -346,30 +265,4 @@ int end_passwords(struct passwords *passwords, hexz_status status)
     if (passwords->exit_status != EXIT_DONE)
         return passwords->exit_status;
     return report_failure(passwords->command, status);
-}
-
-bool option_kdf(const struct command *command, const struct arguments *args, int first,
-                uint32_t *memory_kib, uint32_t *passes, uint32_t *lanes)
-{
-    uint64_t memory = 0;
-    for (int option = first; option < first + KDF_OPTION_COUNT; option++) {
-        const char *value = args->values[option];
-        /* Zero would be the library's word for its default. */
-        if (value != NULL && value[0] != '\0' && strspn(value, "0") == strlen(value)) {
-            usage_error(command->name, "--%s '%s' is no cost", command->options[option].name,
-                        value);
-            return false;
-        }
-    }
-    if (!option_size(command, args, first, &memory) ||
-        !option_u32(command, args, first + 1, passes) ||
-        !option_u32(command, args, first + 2, lanes))
-        return false;
-    if (memory % 1024 != 0 || memory / 1024 > UINT32_MAX) {
-        usage_error(command->name, "--%s '%s' is not a multiple of 1K below 4T",
-                    command->options[first].name, args->values[first]);
-        return false;
-    }
-    *memory_kib = (uint32_t)(memory / 1024);
-    return true;
 }

@@ -30,13 +30,24 @@ static int report_text(const char *command, hexz_status status, const char *text
 {
     fprintf(stderr, "hexz: %s: ", command);
     put_text(stderr, text);
-    fprintf(stderr, " (%s)\n", hexz_status_name(status));
+    fputc('\n', stderr);
     return exit_status_of(status);
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGTERM ? " by SIGTERM" : number == SIGHUP ? " by SIGHUP" : "";
 }
 
 int report_failure(const char *command, hexz_status status)
 {
-    return report_text(command, status, hexz_last_error());
+    fprintf(stderr, "hexz: %s: ", command);
+    if (status == HEXZ_ERR_CANCELLED && cancel_signal() != 0)
+        fprintf(stderr, "interrupted%s", signal_name(cancel_signal()));
+    else
+        put_words(stderr, hexz_last_error());
+    fputc('\n', stderr);
+    return exit_status_of(status);
 }
 
 int report_error(const char *command, hexz_status status, const char *format, ...)

@@ -17,25 +17,36 @@ static bool read_root(const char *text, uint8_t root[32])
 }
 
 int read_opening(const struct command *command, const struct arguments *args, int first,
-                 struct opening *out)
+                 struct meter *meter, struct opening *out)
 {
     const hexz_open_opts blank = HEXZ_INIT(hexz_open_opts);
     const char *expected = args->values[first + PASSWORD_OPTION_COUNT];
+    const int uses[] = {first, first + 1};
     *out = (struct opening){.opts = blank};
-    out->opts.path = args->operands[0];
+    out->opts.path = out->name = args->operands[0];
     if (expected != NULL) {
         if (!read_root(expected, out->root))
             return usage_error(command->name, "--expect-root '%s' is not 64 hex digits", expected);
         out->opts.expect_root = out->root;
     }
+    if (!option_kdf_memory(command, args, first + PASSWORD_OPTION_COUNT + 1,
+                           &out->opts.kdf_memory_max_kib))
+        return EXIT_USAGE;
     out->passwords.command = command->name;
     out->passwords.question = "Password for";
     out->opts.password = supply_password;
     out->opts.password_data = &out->passwords;
-    int exit_status = read_password(command, args, first, &out->passwords.current);
+    int exit_status = check_input_uses(command, args, 0, uses, 2);
+    if (exit_status == EXIT_DONE)
+        exit_status = read_password(command, args, first, false, &out->passwords.current);
     /* Who gives a password counts on an encrypted file, and shall hear of a plain one. */
     if (!out->passwords.current.given)
         out->opts.flags |= HEXZ_OPEN_ALLOW_PLAIN;
+    if (exit_status == EXIT_DONE && is_standard(out->opts.path)) {
+        exit_status = open_input(command->name, NULL, meter, &out->opts.path);
+        if (exit_status != EXIT_DONE)
+            end_passwords(&out->passwords, HEXZ_OK);
+    }
     return exit_status;
 }
 
@@ -47,7 +58,7 @@ int open_snapshot(struct opening *opening, const hexz_cancel *cancel, hexz_snaps
         opening->passwords.exit_status =
             report_error(opening->passwords.command, status,
                          "'%s' is not encrypted; leave the password out if that is as it should be",
-                         opening->opts.path);
+                         opening->name);
     return end_passwords(&opening->passwords, status);
 }
 

@@ -22,15 +22,16 @@
 #define EXIT_UNSUPPORTED 4
 #define EXIT_SIGNAL 128
 
-/* args.c: one table for each command, from which both its parser and its --help are made. */
+/* args.c: one table for each command, from which its parser, its help, the man page and the shells'
+ * completions are made. */
 
-#define MAX_OPTIONS 24
+#define MAX_OPTIONS 40
 #define MAX_OPERANDS 2
 
 struct option_spec {
     const char *name;
     char letter;      /* the short form, or 0 */
-    const char *value; /* what --help calls the value, or NULL for a switch */
+    const char *value; /* what --help calls the value (one|other: all there are), or NULL: a switch */
     const char *help;
 };
 
@@ -44,6 +45,7 @@ struct command {
     const char *summary;
     const char *operands;
     int operand_count;
+    int optional_operands; /* how many of them may be left out */
     const char *notes; /* printed below the options, or NULL */
     const struct option_spec *options;
     size_t option_count;
@@ -54,9 +56,35 @@ struct command {
 bool parse_arguments(const struct command *command, int argc, char **argv, struct arguments *args,
                      int *exit_status);
 int usage_error(const char *command, const char *format, ...);
+/* Whether this is what stands for standard input or output: "-". */
+bool is_standard(const char *operand);
 
-/* Each leaves `*out` alone when the option was not given, and prints what is wrong before it
- * returns false. Sizes take K, M, G and T, powers of 1024. */
+/* help.c */
+
+extern const struct command *const commands[];
+extern const size_t command_count;
+/* NULL if there is none. */
+const struct command *find_command(const char *name);
+int unknown_command(const char *name);
+void put_help(FILE *out);
+void put_command_help(FILE *out, const struct command *command);
+
+/* suggest.c: what was meant by a word that is none of those there are */
+
+struct suggestion {
+    const char *best; /* NULL: nothing is near enough */
+    int distance;
+};
+/* Considers `word`; the nearest of all that are considered for `typed` is kept. */
+void suggest(struct suggestion *suggestion, const char *typed, const char *word);
+
+/* values.c. Each leaves `*out` alone when the option was not given, and prints what is wrong before
+ * it returns false. */
+
+/* For the notes of a command. */
+#define SIZE_NOTES                                                                                 \
+    "Sizes: 64K and 64KiB are powers of 1024, 64KB is a power of 1000; so with M, G, T, P, E.\n"   \
+    "1.5M is one as well. Nothing or B behind the number: bytes.\n"
 bool option_size(const struct command *command, const struct arguments *args, int option,
                  uint64_t *out);
 bool option_u32(const struct command *command, const struct arguments *args, int option,
@@ -65,6 +93,12 @@ bool option_size32(const struct command *command, const struct arguments *args, 
                    uint32_t *out);
 bool option_int32(const struct command *command, const struct arguments *args, int option,
                   int32_t *out);
+/* A size that is asked of the password's key derivation, in KiB; never 0. */
+bool option_kdf_memory(const struct command *command, const struct arguments *args, int option,
+                       uint32_t *kib);
+/* Reads KDF_OPTIONS at `first`. */
+bool option_kdf(const struct command *command, const struct arguments *args, int first,
+                uint32_t *memory_kib, uint32_t *passes, uint32_t *lanes);
 
 /* password.c */
 
@@ -73,7 +107,8 @@ bool option_int32(const struct command *command, const struct arguments *args, i
 
 /* Options that several commands have, each group in a row of a command's table from `first` on. */
 #define PASSWORD_OPTIONS(first)                                                                    \
-    [(first)] = {"password-file", 0, "PATH", "the password is what this file holds"},              \
+    [(first)] = {"password-file", 0, "PATH", "the password is what this file holds (-: standard\n" \
+                                             "input)"},                                            \
     [(first) + 1] = {"password-fd", 0, "N", "the same from file descriptor N, to its end"}
 #define PASSWORD_OPTION_COUNT 2
 #define KDF_OPTIONS(first)                                                                         \
@@ -81,14 +116,17 @@ bool option_int32(const struct command *command, const struct arguments *args, i
     [(first) + 1] = {"kdf-passes", 0, "N", "passes over that memory (3)"},                         \
     [(first) + 2] = {"kdf-lanes", 0, "N", "parts of it filled side by side (4)"}
 #define KDF_OPTION_COUNT 3
+#define KDF_MAX_OPTION(at)                                                                         \
+    [(at)] = {"kdf-memory-max", 0, "SIZE", "refuse a FILE whose password costs more (1G)"}
 #define OPEN_OPTIONS(first)                                                                        \
     PASSWORD_OPTIONS(first),                                                                       \
-    [(first) + 2] = {"expect-root", 0, "HEX", "the root that FILE must have: 64 hex digits"}
-#define OPEN_OPTION_COUNT 3
+    [(first) + 2] = {"expect-root", 0, "HEX", "the root that FILE must have: 64 hex digits"},      \
+    KDF_MAX_OPTION((first) + 3)
+#define OPEN_OPTION_COUNT 4
 /* For the notes of a command. */
 #define PASSWORD_BYTES                                                                             \
-    "A password has 1 to 1024 bytes of any kind. One newline at the end of what PATH or N\n"       \
-    "gives is not part of it; all other bytes are.\n"
+    "A password has 1 to 1024 bytes. The line's end (LF or CR LF) behind what PATH or N gives\n"   \
+    "is not part of it; all other bytes are. A new password is one line of text.\n"
 #define PASSWORD_NOTES                                                                             \
     "The password of an encrypted FILE is asked for on the terminal, unless PATH or N gives\n"     \
     "it: then a FILE that is not encrypted is refused.\n" PASSWORD_BYTES
@@ -98,7 +136,9 @@ struct password {
     const struct option_spec *options; /* of the file and the descriptor */
     bool given;
     size_t length;
-    char bytes[PASSWORD_MAX + 2]; /* with a newline, and one that is too many */
+    bool carriage_return; /* CR LF stood behind it: the CR follows in `bytes` */
+    int answers;          /* how often it can be answered with yet */
+    char bytes[PASSWORD_MAX + 3]; /* with a line's end, and one that is too many */
 };
 
 /* What supply_password answers with; it asks on the terminal for what was not given. */
@@ -109,17 +149,19 @@ struct passwords {
     int exit_status; /* set, and the reason printed, when asking failed */
 };
 
-/* Reads what one of PASSWORD_OPTIONS at `first` gives, if any; returns an exit status. */
+/* Reads what one of PASSWORD_OPTIONS at `first` gives, if any; returns an exit status. A new password
+ * must be one that can be typed and told to others: a line of text. */
 int read_password(const struct command *command, const struct arguments *args, int first,
-                  struct password *out);
+                  bool is_new, struct password *out);
 /* The library's password callback. `user_data` is a struct passwords. */
 int32_t supply_password(void *user_data, const hexz_password_request *request, char *buf,
                         size_t capacity, size_t *length);
 /* Wipes them after the library's call, whose failure is printed; returns the exit status. */
 int end_passwords(struct passwords *passwords, hexz_status status);
-/* Reads KDF_OPTIONS at `first`; leaves alone what was not given. */
-bool option_kdf(const struct command *command, const struct arguments *args, int first,
-                uint32_t *memory_kib, uint32_t *passes, uint32_t *lanes);
+/* passwordfile.c */
+
+/* Through volatile, since a compiler drops what nobody reads afterwards. */
+void wipe(void *memory, size_t length);
 
 /* text.c */
 
@@ -132,7 +174,20 @@ void put_text(FILE *out, const char *text);
 /* "1.4 GiB" into `out`, which is returned. */
 const char *size_text(uint64_t bytes, char out[SIZE_TEXT]);
 
+/* words.c: the library's texts are written for who calls it; here they get the command line's words */
+
+/* `text` to `out` as put_text does, with options in place of the library's names. What the user typed
+ * stays as it is. */
+void put_words(FILE *out, const char *text);
+/* What the user typed; kept until the end. */
+void words_keep(const struct arguments *args);
+/* Where a text says '`path`', `words` are put. Both are kept until the end. */
+void words_alias(const char *path, const char *words);
+
 /* report.c: how a run ends */
+
+/* Standard output was closed when the tool began: nobody wants what is no more than a report. */
+extern bool output_closed, input_closed;
 
 /* Prints the library's text for the failure that this thread just had; returns the exit status. */
 int report_failure(const char *command, hexz_status status);
@@ -151,6 +206,8 @@ struct json {
     bool empty; /* nothing yet in the innermost object or array */
 };
 
+/* A path: bytes, which a second field tells in hex when they are no UTF-8. `hex_key` is its key. */
+void json_path(struct json *json, const char *key, const char *hex_key, const char *value);
 void json_begin(struct json *json, const char *key, char bracket);
 void json_end(struct json *json, char bracket);
 void json_text(struct json *json, const char *key, const char *value); /* NULL gives null */
@@ -161,14 +218,32 @@ void json_hash(struct json *json, const char *key, const uint8_t hash[32]);
 
 /* meter.c: the progress bar, on standard error when that is a terminal */
 
+#define PROGRESS_OPTIONS(first)                                                                    \
+    [(first)] = {"progress", 0, NULL, "show progress though standard error is no terminal:\n"      \
+                                      "a line a second"},                                          \
+    [(first) + 1] = {"no-progress", 0, NULL, "show none on a terminal either"},                    \
+    [(first) + 2] = {"quiet", 'q', NULL, "no progress bar, and no report unless as JSON"}
+#define PROGRESS_OPTION_COUNT 3
+
+/* The tool's own phases, beside the library's. */
+#define PHASE_READ 1001
+#define PHASE_WRITE 1002
+
 struct meter {
     bool shown;
+    bool in_lines; /* no terminal: each time a new line */
     int drawn; /* columns of the line on the screen */
     uint32_t phase;
-    struct timespec phase_start;
+    struct timespec phase_start, last;
 };
 
-void meter_init(struct meter *meter, bool quiet);
+/* As on a terminal, for commands without PROGRESS_OPTIONS. */
+void meter_init(struct meter *meter);
+/* What PROGRESS_OPTIONS at `first` say; a usage error is printed. */
+bool meter_options(const struct command *command, const struct arguments *args, int first,
+                   struct meter *meter);
+/* For work of the tool's own. */
+void meter_draw(struct meter *meter, uint32_t phase, uint64_t done, uint64_t total);
 /* What to give as progress callback: NULL when nothing is to be drawn. `user_data` is the meter. */
 hexz_progress_fn meter_callback(const struct meter *meter);
 void meter_clear(struct meter *meter);
@@ -182,18 +257,55 @@ void cancel_end(void);
 /* The signal that came, or 0. */
 int cancel_signal(void);
 
+/* spool.c: what has to be in a file for a while, which nobody else sees */
+
+/* In `folder`, or where TMPDIR says; NULL: in TMPDIR, /var/tmp or /tmp. Returns a descriptor, or -1
+ * with the failure printed. `purpose` is for its text. */
+int spool_file(const char *command, const char *purpose, const char *folder);
+const char *spool_folder(void);
+/* The folder of a path; the caller frees it. NULL: no memory. */
+char *folder_of(const char *path);
+
+/* input.c: standard input as a file that can be read at any place */
+
+/* Makes `*path` one that the library can open. `output` is what will be written, or NULL: the copy, if
+ * there must be one, goes into its folder. Returns an exit status. */
+int open_input(const char *command, const char *output, struct meter *meter, const char **path);
+/* Standard input can be read once: refuses a second use among the operand (or -1) and the options, whose
+ * values are paths or, called N, descriptors. Returns an exit status. */
+int check_input_uses(const struct command *command, const struct arguments *args, int operand,
+                     const int options[], size_t count);
+
+/* output.c: standard output that carries data */
+
+/* Refuses a terminal, and one that is closed. Returns an exit status, as all here do. */
+int check_output(const char *command, const char *what);
+/* A place for a snapshot that then goes to standard output. */
+struct parcel {
+    char *folder, *path;
+    int fd;
+};
+int parcel_begin(const char *command, struct parcel *parcel);
+/* Takes the names away; what was begun and what was not. If the snapshot is there, it can then be sent. */
+void parcel_unlink(struct parcel *parcel);
+int parcel_send(const char *command, struct parcel *parcel, uint64_t size, struct meter *meter);
+/* A range of a stream. `meter` may be NULL. */
+int send_stream(const char *command, const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
+                uint64_t length, struct meter *meter);
+
 /* snapshot.c: what the commands that read a snapshot share. Each returns an exit status. */
 
 /* What OPEN_OPTIONS and the first operand say. It points into itself, and is not copied. */
 struct opening {
     hexz_open_opts opts;
+    const char *name; /* as the user gave it */
     struct passwords passwords;
     uint8_t root[32];
 };
 
 /* Called before cancel_on_signals: a password that does not come can then be interrupted. */
 int read_opening(const struct command *command, const struct arguments *args, int first,
-                 struct opening *out);
+                 struct meter *meter, struct opening *out);
 int open_snapshot(struct opening *opening, const hexz_cancel *cancel, hexz_snapshot **out);
 /* Without a name: "disk", or the only stream there is. */
 int choose_stream(const char *command, const hexz_snapshot *snapshot, const char *name,
@@ -202,7 +314,17 @@ const char *compression_name(uint32_t compression);
 /* "zstd level 3", "lz4" */
 void put_compression(FILE *out, uint32_t compression, int32_t level);
 
+/* buildreport.c */
+
+/* As the user gave them. */
+struct build_paths {
+    const char *source, *memory, *output;
+};
+void put_build_report(FILE *out, const char *output, const hexz_build_report *report);
+void put_json_build_report(FILE *out, const struct build_paths *paths,
+                           const hexz_build_report *report);
+
 extern const struct command build_command, cat_command, extents_command, extract_command,
-    info_command, profiles_command, rekey_command, verify_command;
+    help_command, info_command, profiles_command, rekey_command, verify_command, version_command;
 
 #endif

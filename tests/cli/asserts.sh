@@ -31,10 +31,31 @@ refuse() { # NAME COMMAND...: the command fails
     if "$@" >/dev/null 2>&1; then fail "$name"; else pass; fi
 }
 
+# A status of the library's, as a test names it: what the tool says for it. Those that share an exit status
+# and have no words of their own are told by the operand.
+words_of() {
+    case $1 in
+    '(HEXZ_ERR_SOURCE)') echo ": source '" ;;
+    '(HEXZ_ERR_OUTPUT)') echo ": output '" ;;
+    '(HEXZ_ERR_EXISTS)') echo "already exists" ;;
+    '(HEXZ_ERR_PASSWORD_REQUIRED)') echo "password" ;;
+    '(HEXZ_ERR_INVALID_PASSWORD)') echo "password" ;;
+    '(HEXZ_ERR_WRONG_PASSWORD)') echo "wrong password" ;;
+    '(HEXZ_ERR_NOT_ENCRYPTED)') echo "is not encrypted" ;;
+    '(HEXZ_ERR_NOT_SNAPSHOT)') echo "not a hexz snapshot" ;;
+    '(HEXZ_ERR_CORRUPT)') echo "': damaged: " ;;
+    '(HEXZ_ERR_UNKNOWN_PROFILE)') echo "unknown profile '" ;;
+    '(HEXZ_ERR_CANCELLED)') echo "interrupted" ;;
+    '('HEXZ_ERR_*')') echo ": " ;;
+    *) printf '%s\n' "$1" ;;
+    esac
+}
+
 # NAME STATUS TEXT COMMAND...: the exit status, and a text that standard error holds ('' for none
-# at all). What was printed is left in $T/stdout and $T/stderr.
+# at all). What was printed is left in $T/stdout and $T/stderr. No text speaks C.
 expect() {
-    local name=$1 status=$2 text=$3 got
+    local name=$1 status=$2 text got
+    text=$(words_of "$3")
     shift 3
     "$@" >"$T/stdout" 2>"$T/stderr"
     got=$?
@@ -44,6 +65,8 @@ expect() {
         fail "$name" "said on standard error: $(cat "$T/stderr")"
     elif [ -n "$text" ] && ! grep -qF -- "$text" "$T/stderr"; then
         fail "$name" "'$text' is not in: $(cat "$T/stderr")"
+    elif grep -qE 'HEXZ_|hexz_|opts\.' "$T/stderr"; then
+        fail "$name" "says it in C: $(cat "$T/stderr")"
     else
         pass
     fi

@@ -54,7 +54,7 @@ class Rekey:
             )
             if run.returncode == 0:
                 opening.add(name)
-            elif b"(HEXZ_ERR_WRONG_PASSWORD)" not in run.stderr:
+            elif b"wrong password" not in run.stderr:
                 strange.append((name, run.returncode, run.stderr))
         return opening, strange
 

@@ -100,7 +100,7 @@ def cancel(case, number, delay):
         (child.returncode, state, others, errors),
     )
     if child.returncode == 128 + number:
-        say(b"(HEXZ_ERR_CANCELLED)" in errors, f"{name}: says so", errors)
+        say(b": interrupted" in errors and b"HEXZ_" not in errors, f"{name}: says so", errors)
 
 
 def kill(case, delay):

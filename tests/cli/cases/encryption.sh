@@ -98,27 +98,50 @@ done
 expect "build: no terminal" 1 '(HEXZ_ERR_PASSWORD_REQUIRED)' setsid -w "$HEXZ" build "$T/disk" x --encrypt
 check "build: no terminal: the ways out" grep -q -- '--password-file or --password-fd' "$T/stderr"
 
-# Passwords are bytes: one newline at the end is cut, nothing else.
+# Passwords are bytes: one line's end is cut, nothing else.
 opens() { # NAME BYTES: as printf writes them
     check "$1" hexz verify bytes.hxz --password-file <(printf "$2") --quiet
 }
 does_not() {
     expect "$1" 1 '(HEXZ_ERR_WRONG_PASSWORD)' hexz info bytes.hxz --password-file <(printf "$2")
 }
-expect "a password in lines" 0 '' encrypt bytes.hxz one --password-fd 0 < <(printf ' two \n lines\n')
-opens "the same" ' two \n lines\n'
-opens "without the last newline" ' two \n lines'
-does_not "with another newline" ' two \n lines\n\n'
-does_not "with a carriage return" ' two \n lines\r\n'
-does_not "its first line" ' two \n'
-does_not "without blanks" 'two \n lines'
+expect "a password with blanks" 0 '' encrypt bytes.hxz one --password-fd 0 < <(printf ' two words \n')
+opens "the same" ' two words \n'
+opens "without the newline" ' two words '
+opens "with the line's end of DOS" ' two words \r\n'
+does_not "with another newline" ' two words \n\n'
+does_not "with a lone carriage return" ' two words \r'
+does_not "with another carriage return" ' two words \r\r\n'
+does_not "without blanks" 'two words'
+expect "a line of DOS" 0 '' encrypt bytes.hxz one --overwrite --password-file <(printf 'dos\r\n')
+opens "the same line" 'dos\r\n'
+opens "without its end" 'dos'
+opens "with the end of Unix" 'dos\n'
+does_not "its carriage return alone" 'dos\r'
 expect "a password of odd bytes" 0 '' \
-    encrypt bytes.hxz one --overwrite --password-file <(printf 'a\0\xff\x1a\xc3b')
-opens "the same bytes" 'a\0\xff\x1a\xc3b'
-does_not "up to the NUL" 'a'
-does_not "another byte behind it" 'a\0\xff\x1a\xc3c'
+    encrypt bytes.hxz one --overwrite --password-file <(printf 'a\xff\x1a\xc3b\t\x1b')
+opens "the same bytes" 'a\xff\x1a\xc3b\t\x1b'
+does_not "another byte behind it" 'a\xff\x1a\xc3c\t\x1b'
+expect "a password from standard input" 0 '' encrypt bytes.hxz one --overwrite --password-file - < <(printf 'from -\n')
+opens "the same" 'from -'
+expect "opened from standard input" 0 '' hexz verify bytes.hxz --password-file - --quiet <<<'from -'
+refuse "no file of that name is asked for" test -e -
+# What nobody meant, and could not type: refused when a password is made, and only then.
+for bytes in 'two\nlines\n' 'two\r\nlines' 'a\n\n' 'a\r' '\nb\n' 'a\r\r\n'; do
+    expect "new: $bytes" 1 "more than one line" encrypt x one --password-file <(printf "$bytes")
+done
+for bytes in '\xef\xbb\xbfbom\n' '\xff\xfeb\0o\0m\0\n\0' '\xfe\xff\0b\0o\0m' '\xef\xbb\xbf'; do
+    expect "new: $bytes" 1 "byte order mark" encrypt x one --password-file <(printf "$bytes")
+    expect "new, of a rekey: $bytes" 1 "byte order mark" \
+        hexz rekey bytes.hxz add --password-file <(printf 'from -') --new-password-fd 7 7< <(printf "$bytes")
+done
+for bytes in 'u\0t\0f\0001\0006\0\n\0' '\0' 'a\0b\n'; do
+    expect "new: $bytes" 1 "NUL bytes" encrypt x one --password-file <(printf "$bytes")
+done
+for bytes in 'two\nlines\n' '\xef\xbb\xbfbom\n' 'a\0b\n'; do does_not "old: $bytes" "$bytes"; done
+refuse "new: nothing was made" test -e x
 long=$(head -c 1024 /dev/zero | tr '\0' x)
-for end in '' '\n'; do
+for end in '' '\n' '\r\n'; do
     expect "1024 bytes and '$end'" 0 '' encrypt bytes.hxz one --overwrite \
         --password-file <(printf "$long$end")
     opens "1024 bytes" "$long"
@@ -162,7 +185,7 @@ for option in "memory 512K" "memory 2G" "passes 65" "lanes 17"; do
         hexz build "$T/one" x --encrypt --password-file right --kdf-$option
 done
 for option in passes lanes; do
-    expect "kdf $option 0" 2 "'0' is no cost" \
+    expect "kdf $option 0" 2 "'0' is not a cost" \
         hexz build "$T/one" x --encrypt --password-file right --kdf-$option 0
 done
 refuse "nothing was made" test -e x

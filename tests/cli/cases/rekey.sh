@@ -33,7 +33,7 @@ refuses a.hxz one
 expect "remove" 0 '' rekey a.hxz remove two
 opens a.hxz three
 refuses a.hxz two
-expect "the last one stays" 1 '(HEXZ_ERR_STATE)' rekey a.hxz remove three
+expect "the last one stays" 1 'last' rekey a.hxz remove three
 opens a.hxz three
 expect "from descriptors" 0 '' hexz rekey --password-fd 7 --new-password-fd 8 -q a.hxz replace \
     --kdf-memory 2M --kdf-passes 2 --kdf-lanes 2 7<three 8<one
@@ -80,7 +80,7 @@ for i in 2 3 4 5 6 7 8; do
 done
 cp a.hxz before.hxz
 printf '9' >slot9
-expect "a ninth password" 1 '(HEXZ_ERR_STATE)' rekey a.hxz add one slot9
+expect "a ninth password" 1 'has 8 passwords' rekey a.hxz add one slot9
 check "nothing has changed" cmp a.hxz before.hxz
 for i in 2 3 4 5 6 7 8; do opens a.hxz "slot$i"; done
 expect "the first makes room" 0 '' rekey a.hxz remove one

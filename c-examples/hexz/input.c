@@ -1,0 +1,168 @@
+/* Standard input as a file that can be read at any place. A pipe is copied into an unnamed one first. */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEP ((size_t)1 << 20)
+#define PAGE ((size_t)4096)
+
+/* By the descriptor the library opens it anew. */
+static char path_of_copy[40];
+static const char path_of_input[] = "/proc/self/fd/0";
+
+/* Fills `buffer` unless the end comes before that. Returns what is in it, or -1. */
+static ssize_t read_full(unsigned char *buffer, size_t capacity)
+{
+    size_t length = 0;
+    while (length < capacity) {
+        ssize_t count = read(STDIN_FILENO, buffer + length, capacity - length);
+        if (count == 0)
+            break;
+        if (count > 0) {
+            length += (size_t)count;
+        } else if (errno == EAGAIN) {
+            struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+            poll(&ready, 1, -1);
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return (ssize_t)length;
+}
+
+static bool is_zero(const unsigned char *bytes, size_t length)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
+static bool write_at(int fd, const unsigned char *bytes, size_t length, off_t at)
+{
+    while (length > 0) {
+        ssize_t written = pwrite(fd, bytes, length, at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        bytes += written;
+        length -= (size_t)written;
+        at += written;
+    }
+    return true;
+}
+
+/* Pages of zeros become holes. */
+static bool write_sparse(int fd, const unsigned char *bytes, size_t length, off_t at)
+{
+    size_t begin = 0;
+    while (begin < length) {
+        size_t end = begin;
+        bool zero = false;
+        for (; end < length && !zero; end += zero ? 0 : PAGE)
+            zero = is_zero(bytes + end, length - end < PAGE ? length - end : PAGE);
+        end = end < length ? end : length;
+        if (!write_at(fd, bytes + begin, end - begin, at + (off_t)begin))
+            return false;
+        begin = zero ? end + PAGE : end;
+    }
+    return true;
+}
+
+/* Returns 0, or prints what failed. */
+static int copy_input(const char *command, int fd, struct meter *meter)
+{
+    unsigned char *buffer = malloc(STEP);
+    if (buffer == NULL)
+        return report_error(command, HEXZ_ERR_NO_MEMORY, "out of memory");
+    off_t size = 0;
+    int exit_status = EXIT_DONE;
+    for (;;) {
+        ssize_t length = read_full(buffer, STEP);
+        int error = errno;
+        meter_draw(meter, PHASE_READ, (uint64_t)size, 0);
+        if (length <= 0) {
+            meter_clear(meter);
+            if (length < 0)
+                exit_status = report_error(command, HEXZ_ERR_SOURCE, "standard input: %s",
+                                           strerror(error));
+            break;
+        }
+        if (!write_sparse(fd, buffer, (size_t)length, size) ||
+            ftruncate(fd, size + (off_t)length) != 0) {
+            error = errno;
+            meter_clear(meter);
+            exit_status = report_error(command, HEXZ_ERR_OUTPUT,
+                                       "the copy of standard input, which must be read in any order: "
+                                       "%s; TMPDIR can name another folder for it",
+                                       strerror(error));
+            break;
+        }
+        size += (off_t)length;
+    }
+    free(buffer);
+    return exit_status;
+}
+
+/* Can the library read it where it is? Only from its beginning, as redirected files are. */
+static bool is_usable(const struct stat *status)
+{
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (!S_ISREG(status->st_mode) && !S_ISBLK(status->st_mode))
+        return false;
+    /* Opened anew, what is open for writing alone would be read. */
+    if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
+        return false;
+    if (lseek(STDIN_FILENO, 0, SEEK_CUR) != 0)
+        return false;
+    int fd = open(path_of_input, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+int open_input(const char *command, const char *output, struct meter *meter, const char **path)
+{
+    struct stat status;
+    if (input_closed)
+        return report_error(command, HEXZ_ERR_SOURCE, "standard input is closed");
+    if (isatty(STDIN_FILENO))
+        return report_error(command, HEXZ_ERR_INVALID_ARGUMENT,
+                            "standard input is a terminal; pipe or redirect a file into it");
+    if (fstat(STDIN_FILENO, &status) == 0 && is_usable(&status)) {
+        *path = path_of_input;
+        words_alias(*path, "standard input");
+        return EXIT_DONE;
+    }
+    char *folder = output != NULL ? folder_of(output) : NULL;
+    int fd = spool_file(command, "standard input, which must be read in any order,", folder);
+    free(folder);
+    if (fd < 0)
+        return EXIT_FAILED;
+    snprintf(path_of_copy, sizeof path_of_copy, "/proc/self/fd/%d", fd);
+    *path = path_of_copy;
+    words_alias(*path, "standard input");
+    return copy_input(command, fd, meter);
+}
+
+int check_input_uses(const struct command *command, const struct arguments *args, int operand,
+                     const int options[], size_t count)
+{
+    int uses = operand >= 0 && is_standard(args->operands[operand]);
+    for (size_t i = 0; i < count; i++) {
+        const char *value = args->values[options[i]];
+        bool descriptor = strcmp(command->options[options[i]].value, "N") == 0;
+        /* "0" as read_digits takes it. */
+        if (value != NULL && (descriptor ? value[0] != '\0' && strspn(value, "0") == strlen(value)
+                                         : is_standard(value)))
+            uses++;
+    }
+    if (uses > 1)
+        return usage_error(command->name, "standard input is asked for %d times, and can be read once",
+                           uses);
+    return EXIT_DONE;
+}
