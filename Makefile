@@ -81,11 +81,15 @@ install install-strip: all
 uninstall:
 	tools/install.sh uninstall $(version) $(places)
 
+#: make manual     man/hexz.1 and completions/, from the tables of the tool
+manual: tool
+	python3 tools/manual.py target/hexz
+
 #: make clean      everything that was built; target/data and what fuzzing learnt are kept
 clean:
 	$(CARGO) clean --release
 	$(CARGO) clean --profile dev
 	rm -rf target/tool target/hexz target/libhexz.a target/venv target/go target/zig target/fuzz/build
 
-.PHONY: all help lib tool static test soak fuzz demo bench data install install-strip uninstall clean
+.PHONY: all help lib tool manual static test soak fuzz demo bench data install install-strip uninstall clean
 .DELETE_ON_ERROR:

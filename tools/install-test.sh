@@ -33,7 +33,8 @@ make --no-print-directory -s CARGO="cargo --quiet" install DESTDIR="$root" PREFI
 # --- what is there -------------------------------------------------------------------
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 for file in "lib/libhexz.so.$version" lib/libhexz.a lib/pkgconfig/hexz.pc include/hexz.h include/hexz.hpp bin/hexz \
-    lib/cmake/hexz/hexzConfig.cmake lib/cmake/hexz/hexzConfigVersion.cmake; do
+    lib/cmake/hexz/hexzConfig.cmake lib/cmake/hexz/hexzConfigVersion.cmake share/man/man1/hexz.1 \
+    share/bash-completion/completions/hexz share/zsh/site-functions/_hexz share/fish/vendor_completions.d/hexz.fish; do
     [ -f "$root$prefix/$file" ] || fail "$file is missing"
 done
 [ "$(readlink -f "$lib/libhexz.so")" = "$lib/libhexz.so.$version" ] || fail "libhexz.so leads elsewhere"

@@ -13,6 +13,16 @@ lib=$destdir$libdir
 # The soname carries the number of the ABI, which is not that of the release.
 soname=libhexz.so.0
 
+# What the tool brings for readers and shells: FILE PLACE, beneath the prefix.
+shared_files() {
+    cat <<'FILES'
+man/hexz.1 share/man/man1/hexz.1
+completions/hexz.bash share/bash-completion/completions/hexz
+completions/_hexz share/zsh/site-functions/_hexz
+completions/hexz.fish share/fish/vendor_completions.d/hexz.fish
+FILES
+}
+
 refresh_linker_cache() {
     if [ -z "$destdir" ] && [ "$(id -u)" -eq 0 ] && command -v ldconfig >/dev/null; then
         ldconfig
@@ -48,6 +58,11 @@ install_all() {
     fill cmake/hexzConfig.cmake.in "$lib/cmake/hexz/hexzConfig.cmake"
     fill cmake/hexzConfigVersion.cmake.in "$lib/cmake/hexz/hexzConfigVersion.cmake"
 
+    local file place
+    while read -r file place; do
+        install -D -m 644 "$file" "$destdir$prefix/$place"
+    done < <(shared_files)
+
     # Linked anew, because the tool in target/ looks for the library beside itself. In a
     # place of the system's own the loader finds it; elsewhere the tool says where it is.
     local -a rpath=()
@@ -66,7 +81,10 @@ install_all() {
 }
 
 uninstall_all() {
-    local header
+    local header file place
+    while read -r file place; do
+        rm -f "$destdir$prefix/$place"
+    done < <(shared_files)
     for header in "${headers[@]}"; do
         rm -f "$destdir$includedir/$header"
     done

@@ -246,7 +246,7 @@ def main(hexz, *options):
         else:
             path.write_text(text, encoding="utf-8")
     if stale:
-        sys.exit(f"not what the tables say: {', '.join(stale)}; run tools/manual.py {hexz}")
+        sys.exit(f"not what the tables say: {', '.join(stale)}; run make manual")
 
 
 if __name__ == "__main__":
