@@ -273,6 +273,11 @@ fn declined(code: i32) -> String {
     }
 }
 
+/// The error for an allocation that failed.
+pub fn no_memory(what: &'static str, bytes: usize) -> Error {
+    Error::NoMemory { what, bytes }
+}
+
 /// A zeroed buffer of `len` bytes, or an error instead of an abort of the host process.
 pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>> {
     let mut v = Vec::new();

@@ -64,7 +64,7 @@ pub struct Placer {
 enum Found {
     Zero,
     Known(Place),
-    New(usize),
+    New,
 }
 
 impl Placer {
@@ -147,15 +147,15 @@ impl Placer {
         };
         self.table.reserve(1, self.data_end);
         let mut place = POOLED;
-        match self.table.lookup_or_insert(&hash, place) {
+        match self.table.lookup_or_insert(&hash, place)? {
             Lookup::Known(known) => {
                 self.counts.duplicate += u64::from(unit.len);
                 place = known;
             }
-            Lookup::New(slot) => {
+            Lookup::New => {
                 self.counts.unique += u64::from(unit.len);
                 place |= self.pool_unit(segment, unit, &hash)?;
-                self.table.set(slot, place);
+                self.table.relocate(&hash, place);
             }
         }
         self.extent(Extent {
@@ -172,7 +172,7 @@ impl Placer {
         // Zeros must not count: a hole is one unit, and its full copy one for each page.
         let data = units.iter().filter(|u| u.content != UnitContent::Zero);
         self.table.reserve(data.count(), self.data_end);
-        let new = self.look_up(segment, units, &mut window);
+        let new = self.look_up(segment, units, &mut window)?;
         let pages = self.block_size / PAGE_4K;
         let done = match new * OWN_DENOMINATOR >= pages * OWN_NUMERATOR {
             true => self.own_block(segment, &window, new),
@@ -188,7 +188,7 @@ impl Placer {
         segment: &Segment,
         units: &[Unit],
         window: &mut Vec<(Unit, Found)>,
-    ) -> usize {
+    ) -> Result<usize> {
         let mut new = 0;
         let mut rest = units;
         while let Some((unit, behind)) = rest.split_first() {
@@ -205,11 +205,11 @@ impl Placer {
             let found = match unit.content {
                 UnitContent::Data(hash) => {
                     let place = IN_WINDOW | window.len() as u64;
-                    match self.table.lookup_or_insert(&hash, place) {
+                    match self.table.lookup_or_insert(&hash, place)? {
                         Lookup::Known(place) => Found::Known(place),
-                        Lookup::New(slot) => {
+                        Lookup::New => {
                             new += 1;
-                            Found::New(slot)
+                            Found::New
                         }
                     }
                 }
@@ -218,7 +218,7 @@ impl Placer {
             window.push((*unit, found));
             rest = behind;
         }
-        new
+        Ok(new)
     }
 
     /// The place of the aligned run at the front of `units`, if only the second table knows it.
@@ -236,25 +236,26 @@ impl Placer {
     fn own_block(&mut self, segment: &Segment, window: &[(Unit, Found)], new: usize) -> Result<()> {
         let base = self.data_end;
         let is_new = |(unit, found): &(Unit, Found)| match found {
-            Found::New(slot) => Some((*unit, *slot)),
+            Found::New => Some(*unit),
             _ => None,
         };
         let mut hashes = Vec::with_capacity(new);
-        for (unit, slot) in window.iter().filter_map(is_new) {
+        for unit in window.iter().filter_map(is_new) {
             if let UnitContent::Data(hash) = unit.content {
-                self.table.set(slot, base + (hashes.len() * PAGE_4K) as u64);
+                let place = base + (hashes.len() * PAGE_4K) as u64;
+                self.table.relocate(&hash, place);
                 hashes.push(hash);
             }
         }
         let first = window
             .iter()
             .find_map(is_new)
-            .map_or(0, |(unit, _)| unit.at as usize);
+            .map_or(0, |unit| unit.at as usize);
         let last = window
             .iter()
             .rev()
             .find_map(is_new)
-            .map_or(0, |(unit, _)| unit.at as usize);
+            .map_or(0, |unit| unit.at as usize);
         let data = if last - first + PAGE_4K == new * PAGE_4K {
             let buffer = Arc::clone(&segment.buffer);
             BlockData::Slice {
@@ -264,12 +265,12 @@ impl Placer {
             }
         } else {
             let mut bytes = self.spare_buffer(new * PAGE_4K)?;
-            for (unit, _) in window.iter().filter_map(is_new) {
+            for unit in window.iter().filter_map(is_new) {
                 bytes.extend_from_slice(page(segment, &unit));
             }
             BlockData::Owned(bytes)
         };
-        self.remember_runs(segment, window, base);
+        self.remember_runs(segment, window, base)?;
         let lens = Vec::new();
         self.block(NewBlock {
             stream: segment.stream,
@@ -281,7 +282,7 @@ impl Placer {
         let mut next = base;
         for (unit, found) in window {
             let place = match *found {
-                Found::New(_) => {
+                Found::New => {
                     next += PAGE_4K as u64;
                     Some(next - PAGE_4K as u64)
                 }
@@ -297,9 +298,9 @@ impl Placer {
         let generation = self.pool.generation;
         for (unit, found) in window {
             let place = match (*found, unit.content) {
-                (Found::New(slot), UnitContent::Data(hash)) => {
+                (Found::New, UnitContent::Data(hash)) => {
                     let place = POOLED | self.pool_unit(segment, unit, &hash)?;
-                    self.table.set(slot, place);
+                    self.table.relocate(&hash, place);
                     Some(place)
                 }
                 (found, _) => self.settled(unit, found, generation)?,
@@ -339,7 +340,7 @@ impl Placer {
         match found {
             Found::Zero => self.counts.zero += len,
             Found::Known(_) => self.counts.duplicate += len,
-            Found::New(_) => self.counts.unique += len,
+            Found::New => self.counts.unique += len,
         }
         let target = place.map_or(Target::Zero, Target::Data);
         self.extent(Extent {
@@ -350,28 +351,36 @@ impl Placer {
     }
 
     /// Remembers the aligned runs of a window all whose units are new.
-    fn remember_runs(&mut self, segment: &Segment, window: &[(Unit, Found)], base: Place) {
-        let Some(runs) = &mut self.runs else { return };
+    fn remember_runs(
+        &mut self,
+        segment: &Segment,
+        window: &[(Unit, Found)],
+        base: Place,
+    ) -> Result<()> {
+        let Some(runs) = &mut self.runs else {
+            return Ok(());
+        };
         let mut place = base;
         let mut rest = window;
         while let Some(((_, found), behind)) = rest.split_first() {
             if let Some(run) = rest.get(..self.run_units)
-                && run.iter().all(|(_, found)| matches!(found, Found::New(_)))
+                && run.iter().all(|(_, found)| matches!(found, Found::New))
             {
                 let units: Vec<Unit> = run.iter().map(|(unit, _)| *unit).collect();
                 if let Some(hash) = run_hash(segment, &units) {
                     runs.reserve(1, base);
-                    runs.lookup_or_insert(&hash, place);
+                    runs.lookup_or_insert(&hash, place)?;
                     place += (run.len() * PAGE_4K) as u64;
                     rest = rest.get(run.len()..).unwrap_or_default();
                     continue;
                 }
             }
-            if matches!(found, Found::New(_)) {
+            if matches!(found, Found::New) {
                 place += PAGE_4K as u64;
             }
             rest = behind;
         }
+        Ok(())
     }
 
     /// Copies a unit to the pool, and tells its offset there.

@@ -1,23 +1,30 @@
 //! The deduplication table: hash of a unit to the place where its bytes are.
 //!
 //! Its memory is bounded: when it is full, the oldest entries are forgotten. What is forgotten
-//! depends on the order of insertion only, never on where entries happen to lie, so that the
-//! random key of the table does not show in a snapshot.
+//! depends on the order of insertion only, never on where entries happen to lie, so that neither
+//! the random key of the table nor its size by then shows in a snapshot.
+//!
+//! It is made of shards that grow one by one, so that it takes what its entries take and no step
+//! goes over more than one of them: neither growing nor sweeping holds anybody up.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+mod shard;
+
 use std::collections::VecDeque;
-use std::ptr::NonNull;
+
+use shard::{Home, SLOT, Shard};
 
 use crate::crypto::random;
-use crate::error::{Error, Result};
+use crate::error::{Result, no_memory, try_reserve};
 use crate::format::UnitHash;
 
 /// Where a unit's bytes are. Less than 2^48.
 pub type Place = u64;
 
-const SLOT: usize = 22;
 /// A mark is kept for each so many insertions, and forgetting goes in such steps.
 const STEP: u64 = 1024;
+/// Slots of a shard at most. With so many, chance fills none much more than the others: it takes
+/// some 15 standard deviations for one to be full before the table is.
+const SHARD_SLOTS: usize = 1 << 14;
 
 /// Bytes of memory for a table of `slots`.
 pub const fn memory(slots: usize) -> usize {
@@ -31,22 +38,21 @@ pub fn slots_for(entries: u64) -> u64 {
 
 /// Share of the slots whose entries are remembered; the rest keeps probing short.
 const VISIBLE_PERCENT: u64 = 72;
-/// Share of the slots in use at which forgotten entries are swept out.
-const SWEEP_PERCENT: usize = 85;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// The unit is known and lies there.
     Known(Place),
-    /// The unit was new and is known now; the slot is good until the next sweep.
-    New(usize),
+    /// The unit was new and is known now.
+    New,
 }
 
 /// See the module.
 pub struct DedupTable {
-    slots: Slots,
-    used: usize,
+    shards: Vec<Shard>,
+    /// Slots of each shard at most.
+    shard_max: usize,
     key: (u64, u64),
     visible_max: u64,
     inserted: u64,
@@ -61,16 +67,20 @@ pub struct DedupTable {
 }
 
 impl DedupTable {
-    /// A table in that many slots. `operand` is what the build is named in errors.
+    /// A table in that many slots at most. `operand` is what the build is named in errors.
     pub fn new(slots: usize, operand: &str) -> Result<Self> {
         let slots = slots.max(16);
         let mut key = [0; 16];
         // A guest that writes the image could else choose units that fall into one slot.
         random(&mut key, operand)?;
         let (a, b) = halves(&key);
+        let count = slots.div_ceil(SHARD_SLOTS);
+        let mut shards = Vec::new();
+        try_reserve(&mut shards, count, "the deduplication table")?;
+        shards.resize_with(count, Shard::default);
         Ok(DedupTable {
-            slots: Slots::new(slots)?,
-            used: 0,
+            shards,
+            shard_max: slots / count,
             key: (a, b),
             visible_max: slots as u64 * VISIBLE_PERCENT / 100,
             inserted: 0,
@@ -86,8 +96,8 @@ impl DedupTable {
         self.floor > 0
     }
 
-    /// Makes room for `n` insertions, so that slots stay good for as many. `data_end` is where
-    /// data space ends now: what is inserted from here on will lie behind it.
+    /// Forgets what must be for `n` insertions. `data_end` is where data space ends now: what is
+    /// inserted from here on will lie behind it.
     pub fn reserve(&mut self, n: usize, data_end: Place) {
         self.data_end = data_end;
         while self.inserted - self.forgotten + n as u64 > self.visible_max {
@@ -105,170 +115,72 @@ impl DedupTable {
                 }
             }
         }
-        if self.used + n > self.slots.count * SWEEP_PERCENT / 100 {
-            self.sweep();
-        }
     }
 
     /// Looks a unit up, and inserts it at `place` if it is not known.
-    pub fn lookup_or_insert(&mut self, hash: &UnitHash, place: Place) -> Lookup {
-        let (at, found) = self.probe(hash);
-        match found {
-            Some(known) if known >= self.floor => return Lookup::Known(known),
-            Some(_) => {}
-            // `reserve` keeps it from getting full; if it were, this unit would not be remembered.
-            None if self.used + 1 >= self.slots.count => return Lookup::New(usize::MAX),
-            None => self.used += 1,
+    pub fn lookup_or_insert(&mut self, hash: &UnitHash, place: Place) -> Result<Lookup> {
+        let (key, count, floor) = (self.key, self.shards.len(), self.floor);
+        let (number, home) = locate(hash, key, count);
+        let Some(shard) = self.shards.get_mut(number) else {
+            return Ok(Lookup::New);
+        };
+        let (mut at, found) = shard.probe(hash, home);
+        if let Some(known) = found.filter(|known| *known >= floor) {
+            return Ok(Lookup::Known(known));
+        }
+        if found.is_none() && !shard.has_room() {
+            shard.make_room(self.shard_max, floor, |hash| locate(hash, key, count).1)?;
+            at = shard.probe(hash, home).0;
+            // Only a table of a few slots gets there: this unit is not remembered.
+            if shard.is_full() {
+                return Ok(Lookup::New);
+            }
         }
         if self.inserted.is_multiple_of(STEP) {
+            let bytes = (self.marks.len() + 1) * size_of::<Place>();
+            self.marks
+                .try_reserve(1)
+                .map_err(|_| no_memory("the deduplication table", bytes))?;
             self.marks.push_back(self.data_end);
         }
         self.inserted += 1;
-        self.slots.put(at, hash, place);
-        Lookup::New(at)
+        match found {
+            Some(_) => shard.put(at, hash, place),
+            None => shard.insert(at, hash, place),
+        }
+        Ok(Lookup::New)
     }
 
     /// Where a unit lies, if it is known.
     pub fn find(&self, hash: &UnitHash) -> Option<Place> {
-        self.probe(hash).1.filter(|place| *place >= self.floor)
-    }
-
-    /// Moves the unit in a slot that [`Lookup::New`] gave.
-    pub fn set(&mut self, slot: usize, place: Place) {
-        if slot < self.slots.count {
-            self.slots.set_place(slot, place);
-        }
+        let (number, home) = locate(hash, self.key, self.shards.len());
+        let place = self.shards.get(number)?.probe(hash, home).1?;
+        (place >= self.floor).then_some(place)
     }
 
     /// Moves a unit that is known.
     pub fn relocate(&mut self, hash: &UnitHash, place: Place) {
-        if let (at, Some(_)) = self.probe(hash) {
-            self.slots.set_place(at, place);
+        let (number, home) = locate(hash, self.key, self.shards.len());
+        if let Some(shard) = self.shards.get_mut(number)
+            && let (at, Some(_)) = shard.probe(hash, home)
+        {
+            shard.put(at, hash, place);
         }
     }
+}
 
-    /// The slot of a hash, and what is there; else the empty slot where it would go.
-    fn probe(&self, hash: &UnitHash) -> (usize, Option<Place>) {
-        let mut at = self.home(hash);
-        for _ in 0..self.slots.count {
-            match self.slots.get(at) {
-                None => return (at, None),
-                Some((h, place)) if h == hash => return (at, Some(place)),
-                Some(_) => at = self.next(at),
-            }
-        }
-        (at, None)
-    }
-
-    fn home(&self, hash: &UnitHash) -> usize {
-        let (a, b) = halves(hash);
-        let product = u128::from(a ^ self.key.0) * u128::from(b ^ self.key.1);
-        let mixed = (product >> 64) as u64 ^ product as u64;
-        ((u128::from(mixed) * self.slots.count as u128) >> 64) as usize
-    }
-
-    fn next(&self, at: usize) -> usize {
-        if at + 1 == self.slots.count {
-            0
-        } else {
-            at + 1
-        }
-    }
-
-    /// Takes forgotten entries out, in place: beginning behind an empty slot, every entry is
-    /// taken and put back, which moves it towards its home and never past what is still to come.
-    fn sweep(&mut self) {
-        let Some(start) = (0..self.slots.count).find(|at| self.slots.get(*at).is_none()) else {
-            return;
-        };
-        let mut at = start;
-        self.used = 0;
-        for _ in 0..self.slots.count {
-            at = self.next(at);
-            let Some((hash, place)) = self.slots.get(at).map(|(h, p)| (*h, p)) else {
-                continue;
-            };
-            self.slots.clear(at);
-            if place >= self.floor {
-                let (home, _) = self.probe(&hash);
-                self.slots.put(home, &hash, place);
-                self.used += 1;
-            }
-        }
-    }
+/// The shard of a hash, and its home there.
+fn locate(hash: &UnitHash, key: (u64, u64), shards: usize) -> (usize, Home) {
+    let (a, b) = halves(hash);
+    let product = u128::from(a ^ key.0) * u128::from(b ^ key.1);
+    let mixed = (product >> 64) as u64 ^ product as u64;
+    let share = u128::from(mixed) * shards as u128;
+    ((share >> 64) as usize, share as u64)
 }
 
 fn halves(bytes: &[u8; 16]) -> (u64, u64) {
     let v = u128::from_le_bytes(*bytes);
     (v as u64, (v >> 64) as u64)
-}
-
-/// Slots of 16 bytes of hash and 6 of place + 1; a slot of zeros is empty.
-///
-/// From the system's zeroed memory, so that a table for a large sparse source costs only the
-/// pages that it touches, and a failed allocation is an error.
-struct Slots {
-    bytes: NonNull<[u8; SLOT]>,
-    count: usize,
-}
-
-// SAFETY: it owns its memory alone, as a Box would.
-unsafe impl Send for Slots {}
-
-impl Slots {
-    fn new(count: usize) -> Result<Self> {
-        let no_memory = || Error::NoMemory {
-            what: "the deduplication table",
-            bytes: count.saturating_mul(SLOT),
-        };
-        let layout = Layout::array::<[u8; SLOT]>(count).map_err(|_| no_memory())?;
-        // SAFETY: the layout is not empty, since the table has 16 slots at least.
-        let bytes = unsafe { alloc_zeroed(layout) };
-        let bytes = NonNull::new(bytes.cast()).ok_or_else(no_memory)?;
-        Ok(Slots { bytes, count })
-    }
-
-    fn slot(&self, at: usize) -> &[u8; SLOT] {
-        assert!(at < self.count);
-        // SAFETY: within the allocation, which is initialised to zeros.
-        unsafe { self.bytes.add(at).as_ref() }
-    }
-
-    fn slot_mut(&mut self, at: usize) -> &mut [u8; SLOT] {
-        assert!(at < self.count);
-        // SAFETY: as in `slot`, and `self` is borrowed exclusively.
-        unsafe { self.bytes.add(at).as_mut() }
-    }
-
-    fn get(&self, at: usize) -> Option<(&UnitHash, Place)> {
-        let (hash, place) = self.slot(at).split_first_chunk::<16>()?;
-        let mut wide = [0; 8];
-        wide[..6].copy_from_slice(place);
-        let place = u64::from_le_bytes(wide).checked_sub(1)?;
-        Some((hash, place))
-    }
-
-    fn put(&mut self, at: usize, hash: &UnitHash, place: Place) {
-        self.slot_mut(at)[..16].copy_from_slice(hash);
-        self.set_place(at, place);
-    }
-
-    fn set_place(&mut self, at: usize, place: Place) {
-        self.slot_mut(at)[16..].copy_from_slice(&(place + 1).to_le_bytes()[..6]);
-    }
-
-    fn clear(&mut self, at: usize) {
-        *self.slot_mut(at) = [0; SLOT];
-    }
-}
-
-impl Drop for Slots {
-    fn drop(&mut self) {
-        if let Ok(layout) = Layout::array::<[u8; SLOT]>(self.count) {
-            // SAFETY: allocated in `new` with this very layout.
-            unsafe { dealloc(self.bytes.as_ptr().cast(), layout) };
-        }
-    }
 }
 
 #[cfg(test)]
@@ -288,10 +200,9 @@ mod tests {
         assert!(table.visible_max >= entries);
         for i in 0..5 * entries {
             table.reserve(1, i * 4096);
-            let Lookup::New(slot) = table.lookup_or_insert(&hash(i), 1 << 47) else {
-                panic!("{i} was never inserted");
-            };
-            table.set(slot, i * 4096);
+            let lookup = table.lookup_or_insert(&hash(i), 1 << 47).unwrap();
+            assert_eq!(lookup, Lookup::New, "{i} was never inserted");
+            table.relocate(&hash(i), i * 4096);
             for back in [1, entries / 2, entries - 2 * STEP] {
                 if let Some(old) = i.checked_sub(back) {
                     assert_eq!(table.find(&hash(old)), Some(old * 4096), "{i} - {back}");
@@ -301,11 +212,9 @@ mod tests {
         assert!(table.has_forgotten());
         assert_eq!(table.find(&hash(1)), None);
         table.reserve(1, 5 * entries * 4096);
-        assert!(matches!(
-            table.lookup_or_insert(&hash(1), 7 << 40),
-            Lookup::New(_)
-        ));
-        assert_eq!(table.lookup_or_insert(&hash(1), 9), Lookup::Known(7 << 40));
+        let mut look = |place| table.lookup_or_insert(&hash(1), place).unwrap();
+        assert_eq!(look(7 << 40), Lookup::New);
+        assert_eq!(look(9), Lookup::Known(7 << 40));
     }
 
     #[test]
@@ -317,9 +226,9 @@ mod tests {
                 .map(|i| {
                     let unit = (i * i) % 7919 + i / 3;
                     table.reserve(1, place);
-                    match table.lookup_or_insert(&hash(unit), place) {
+                    match table.lookup_or_insert(&hash(unit), place).unwrap() {
                         Lookup::Known(known) => Some(known),
-                        Lookup::New(_) => {
+                        Lookup::New => {
                             place += 4096;
                             None
                         }
@@ -334,12 +243,124 @@ mod tests {
     fn a_unit_can_move() {
         let mut table = DedupTable::new(100, "test").unwrap();
         table.reserve(1, 0);
-        table.lookup_or_insert(&hash(1), 1 << 47);
+        table.lookup_or_insert(&hash(1), 1 << 47).unwrap();
         table.relocate(&hash(1), 4096);
         table.relocate(&hash(2), 8192);
         assert_eq!(
             (table.find(&hash(1)), table.find(&hash(2))),
             (Some(4096), None)
         );
+    }
+
+    impl DedupTable {
+        /// Bytes of all slots that there are by now.
+        fn bytes(&self) -> usize {
+            self.shards.iter().map(Shard::bytes).sum()
+        }
+
+        /// As large as it gets, from the start.
+        fn grown(slots: usize) -> Self {
+            let mut table = DedupTable::new(slots, "test").unwrap();
+            let (key, count) = (table.key, table.shards.len());
+            for shard in &mut table.shards {
+                shard
+                    .grow(table.shard_max, 0, |hash| locate(hash, key, count).1)
+                    .unwrap();
+            }
+            table
+        }
+    }
+
+    /// What it was and still is to be: the answers of a table of any size that forgets by count.
+    /// Each entry knows where it lies; what is below the floor is not there.
+    #[derive(Default)]
+    struct Model {
+        entries: std::collections::HashMap<u64, Place>,
+        marks: VecDeque<Place>,
+        inserted: u64,
+        forgotten: u64,
+        floor: Place,
+    }
+
+    impl Model {
+        fn look(&mut self, unit: u64, place: Place, visible_max: u64) -> Lookup {
+            while self.inserted - self.forgotten + 1 > visible_max {
+                self.marks.pop_front();
+                self.floor = *self.marks.front().unwrap_or(&place);
+                self.forgotten += STEP;
+                if self.marks.is_empty() {
+                    self.forgotten = self.inserted;
+                }
+            }
+            match self.entries.get(&unit) {
+                Some(known) if *known >= self.floor => Lookup::Known(*known),
+                _ => {
+                    if self.inserted.is_multiple_of(STEP) {
+                        self.marks.push_back(place);
+                    }
+                    self.inserted += 1;
+                    self.entries.insert(unit, place);
+                    Lookup::New
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn growing_and_sweeping_in_steps_change_no_answer() {
+        for (slots, looks) in [(300, 20_000u64), (4000, 40_000), (50_000, 300_000)] {
+            let mut growing = DedupTable::new(slots, "test").unwrap();
+            let mut grown = DedupTable::grown(slots);
+            let mut model = Model::default();
+            let (mut place, mut x, mut known) = (0, 7u64, 0);
+            for i in 0..looks {
+                x = x
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
+                // New ones, some of late, some of long ago.
+                let unit = match x >> 62 {
+                    0 => i - (x >> 33) % (i + 1).min(50),
+                    1 => i - (x >> 33) % (i + 1).min(2 * slots as u64),
+                    _ => i,
+                };
+                let expected = model.look(unit, place, growing.visible_max);
+                for table in [&mut growing, &mut grown] {
+                    table.reserve(1, place);
+                    let got = table.lookup_or_insert(&hash(unit), place).unwrap();
+                    assert_eq!(got, expected, "look {i} of {slots} slots");
+                }
+                match expected {
+                    Lookup::New => place += 4096,
+                    Lookup::Known(_) => known += 1,
+                }
+                // A unit moves when the pool closes, to behind where it was.
+                if i % 5 == 0
+                    && model
+                        .entries
+                        .get(&unit)
+                        .is_some_and(|at| *at >= model.floor)
+                {
+                    let to = place;
+                    place += 4096;
+                    model.entries.insert(unit, to);
+                    growing.relocate(&hash(unit), to);
+                    grown.relocate(&hash(unit), to);
+                }
+            }
+            assert!(growing.has_forgotten() && known > looks / 10);
+            assert_eq!(growing.bytes(), grown.bytes());
+        }
+    }
+
+    #[test]
+    fn it_takes_what_its_entries_take() {
+        // As for 1 TB with the default memory: 65,536 units are 256 MiB.
+        let mut table = DedupTable::new(6_000_000, "test").unwrap();
+        for i in 0..65_536 {
+            table.reserve(1, i * 4096);
+            table.lookup_or_insert(&hash(i), i * 4096).unwrap();
+        }
+        assert!(table.bytes() <= 65_536 * SLOT * 3, "{}", table.bytes());
+        assert!(memory(6_000_000) > 40 * table.bytes());
     }
 }
