@@ -41,3 +41,21 @@ for i in 0 1 31 63; do
     check "cat at $offset" cmp <(dd if=huge bs=4096 skip=$((offset / 4096)) count=256 status=none) \
         <(hexz cat a.hxz --offset "$offset" --length 1M)
 done
+
+# The default memory would hold a table of units for all of it: only what is used is taken.
+check "256 MiB in 256 places, and alone" python3 - scattered alone <<'PYTHON'
+import random, sys
+rng = random.Random(4)
+with open(sys.argv[1], "wb") as scattered, open(sys.argv[2], "wb") as alone:
+    scattered.truncate(1 << 40)
+    for i in range(256):
+        data = rng.randbytes(1 << 20)
+        alone.write(data)
+        scattered.seek(i * (1 << 32) + 12288 * i)
+        scattered.write(data)
+PYTHON
+for name in scattered alone; do
+    expect "build: $name" 0 '' peak_memory "$HEXZ" build "$name" "$name.hxz" --quiet --threads 2
+    cp "$T/stdout" "$name.peak"
+done
+compare "build: memory of what lies scattered" "$(cat scattered.peak)" -le $(($(cat alone.peak) + (8 << 20)))
