@@ -354,6 +354,18 @@ class Prompts:
                 self.outcome(f"{name}: cat", run, 0, "")
         os.unlink(given)
 
+    def test_line_end_of_dos(self):
+        """A password that has a carriage return is opened by the file whose CR LF would hide it."""
+        run = self.start_build()
+        for question in (NEW, AGAIN):
+            run.expect(question)
+            run.type(b"dos\x16\r\n")  # Ctrl-V takes the next as it is
+        self.outcome("a carriage return typed", run, 0, "")
+        say(self.opens(self.output, b"dos\r\n"), "it opens with CR LF behind it")
+        say(self.opens(self.output, b"dos\r\r\n"), "and with one more")
+        say(not self.opens(self.output, b"dos\n"), "not without it")
+        say(not self.opens(self.output, b"dos"), "nor alone")
+
     # No prompt --------------------------------------------------------------------------------
 
     def test_given(self):

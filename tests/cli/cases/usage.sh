@@ -46,3 +46,38 @@ expect "an option behind the operands" 0 '' hexz build "$T/one" x --quiet
 mkdir -- -dash
 expect "a name with a dash" 0 '' hexz build --quiet -- "$T/one" -dash/x
 check "it was made" hexz verify -- -dash/x
+
+# SIZE BYTES: cat reads as much
+while read -r size bytes; do
+    check "size $size is $bytes" test "$(hexz cat sized.hxz --length "$size" | wc -c)" -eq "$bytes"
+done < <(
+    truncate -s 4M sized
+    hexz build sized sized.hxz --quiet
+    cat <<'SIZES'
+0 0
+7 7
+7B 7
+64K 65536
+64k 65536
+64KiB 65536
+64kib 65536
+64KB 64000
+64kb 64000
+1.5M 1572864
+1.5MiB 1572864
+1.5MB 1500000
+0.5K 512
+0.000001MB 1
+0.25kB 250
+0.0009765625K 1
+0002K 2048
+1.000K 1024
+0.00390625G 4194304
+0.000001TB 1000000
+0.000000001PB 1000000
+0.000000000001EB 1000000
+SIZES
+)
+for size in 1GiB 10MB 1T 1P 15E 18.446744073709551615EB 15.99609375EiB 18446744073709551615; do
+    expect "size $size is one, and too much" 1 "ends at byte" hexz cat sized.hxz --length "$size"
+done
