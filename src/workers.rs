@@ -4,7 +4,6 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use crate::crypto::wipe_stack;
 use crate::panic::silently;
 
 /// Given explicitly, or std would read it from an environment variable.
@@ -32,12 +31,7 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     let handle = Builder::new()
         .name("hexz".to_owned())
         .stack_size(STACK_SIZE)
-        .spawn_scoped(scope, move || {
-            let done = silently(work);
-            // The C library keeps the stack for the next thread: not with keys on it.
-            wipe_stack();
-            done
-        });
+        .spawn_scoped(scope, move || silently(work));
     before.restore();
     handle
 }

@@ -70,13 +70,14 @@ lane_qcow2() {
 }
 
 step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload \
-    tests/examples.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
+    tests/examples.sh tests/memory/run.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
 step 'Rust formatting' cargo fmt --check
 step 'formatting of fuzz targets' cargo fmt --check --manifest-path fuzz/Cargo.toml
 step 'Rust lints' cargo clippy --locked --all-targets -- -D warnings
 step 'Rust tests' cargo test --locked
 step 'build' make --no-print-directory all
 step 'C and C++ tests' tests/c/run.sh
+step 'keys in memory' tests/memory/run.sh
 step 'examples' tests/examples.sh
 for lane in qcow2 go cpp tool zig decoder; do
     beside "lane_$lane"

@@ -2,7 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use super::secret::{Pages, Secret, wipe_stack};
+use super::secret::{Pages, Secret};
 use crate::error::{Error, Result};
 
 /// Memory times passes, in KiB, that all slots of a file may cost together: what a hostile file
@@ -44,7 +44,8 @@ impl KdfCost {
         u64::from(self.memory_kib) * u64::from(self.passes)
     }
 
-    /// The key of a password. The cost must be bounded. Takes the memory only while it runs.
+    /// The key of a password. The cost must be bounded. Takes the memory only while it runs. Leaves
+    /// the key behind on the stack: for use within [`leaving_nothing`](super::secret::leaving_nothing).
     pub fn derive(&self, password: &[u8], salt: &[u8; 32]) -> Result<Secret<32>> {
         let refused = |e| Error::Internal(format!("Argon2id refuses {self:?}: {e}"));
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
@@ -59,7 +60,6 @@ impl KdfCost {
         let blocks =
             unsafe { std::slice::from_raw_parts_mut(pages.start().cast::<Block>(), count) };
         let done = argon2.hash_password_into_with_memory(password, salt, &mut key[..], blocks);
-        wipe_stack();
         done.map_err(refused)?;
         Ok(key)
     }

@@ -1,8 +1,6 @@
 //! The key of a file, and the keys that follow from it.
 
-use zeroize::Zeroize;
-
-use super::secret::{Secret, wipe_stack};
+use super::secret::{DEEP, SHALLOW, Secret, leaving_nothing};
 use super::{Tag, random};
 use crate::error::{Error, Result};
 
@@ -68,32 +66,20 @@ impl FileKey {
 
 /// `blake3::derive_key`, with nothing left behind.
 pub(super) fn derive(context: &str, from: &[u8], key: &mut Tag) {
-    derive_inner(context, from, key);
-    wipe_stack();
+    leaving_nothing::<SHALLOW, _>(|| {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(from);
+        key.copy_from_slice(hasher.finalize().as_bytes());
+    });
 }
 
-#[inline(never)]
-fn derive_inner(context: &str, from: &[u8], key: &mut Tag) {
-    let mut hasher = blake3::Hasher::new_derive_key(context);
-    hasher.update(from);
-    let mut hash = hasher.finalize();
-    key.copy_from_slice(hash.as_bytes());
-    hash.zeroize();
-    hasher.zeroize();
-}
-
-/// `blake3::keyed_hash` over parts; leaves pieces of the key on the stack only.
-#[inline(never)]
+/// `blake3::keyed_hash` over parts. Leaves the key behind: for use within [`leaving_nothing`].
 pub(super) fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Tag {
     let mut hasher = blake3::Hasher::new_keyed(key);
     for part in parts {
         hasher.update(part);
     }
-    let mut hash = hasher.finalize();
-    hasher.zeroize();
-    let tag = *hash.as_bytes();
-    hash.zeroize();
-    tag
+    *hasher.finalize().as_bytes()
 }
 
 /// The keys of an open file.
@@ -123,23 +109,21 @@ impl Keys {
 
     /// The MAC of 4 KiB in the clear, in which the places of MAC and checksum are zero.
     pub fn mac(&self, place: Place, page: &[u8]) -> Tag {
-        let mac = keyed(self.key(0), &[&[place as u8], page]);
-        wipe_stack();
-        mac
+        leaving_nothing::<SHALLOW, _>(|| keyed(self.key(0), &[&[place as u8], page]))
     }
 
     /// The hash of a piece before it is sealed: says nothing to whoever lacks the key.
     pub fn piece_hash(&self, piece: &[u8]) -> Tag {
-        *blake3::keyed_hash(self.key(1), piece).as_bytes()
+        leaving_nothing::<DEEP, _>(|| keyed(self.key(1), &[piece]))
     }
 
     pub(super) fn sealing_key(&self) -> &[u8; 32] {
         self.key(2)
     }
 
-    /// The key that units are hashed with.
-    pub fn unit_hash_key(&self) -> &[u8; 32] {
-        self.key(3)
+    /// Does what needs the key that units are hashed with. Once for many units: each call wipes.
+    pub fn with_unit_hash_key<R>(&self, work: impl FnOnce(&[u8; 32]) -> R) -> R {
+        leaving_nothing::<DEEP, _>(|| work(self.key(3)))
     }
 }
 

@@ -10,7 +10,7 @@ mod slot;
 pub use kdf::{KdfCost, WORK_MAX};
 pub use keys::{FileKey, Keys, Place};
 pub use seal::{Piece, PieceKind, TAG_LEN};
-pub use secret::{Secret, wipe_stack};
+pub use secret::Secret;
 pub use slot::{Opened, WrappedKey};
 
 /// 32 bytes of a keyed hash, commitment or MAC.

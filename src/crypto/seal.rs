@@ -7,10 +7,10 @@
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
-use zeroize::Zeroize;
 
 use super::Tag;
 use super::keys::{Keys, keyed};
+use super::secret::{SHALLOW, leaving_nothing};
 use crate::error::{Error, Result};
 
 /// Bytes that a sealed piece is longer than before.
@@ -60,7 +60,8 @@ impl Piece {
     }
 }
 
-/// AES-256-GCM with a key that seals this one message.
+/// AES-256-GCM with a key that seals this one message. Leaves the key behind, as its reverse does:
+/// for use within [`leaving_nothing`].
 pub(super) fn gcm_seal(key: &[u8; 32], data: &[u8], message: &mut [u8]) -> Result<[u8; TAG_LEN]> {
     let tag = Aes256Gcm::new(key.into()).encrypt_inout_detached(
         &Nonce::default(),
@@ -98,12 +99,12 @@ impl Keys {
     pub fn seal(&self, piece: &Piece, hash: &Tag, bytes: &mut [u8]) -> Result<[u8; TAG_LEN]> {
         self.check_alive()?;
         let data = piece.associated_data(&self.file_id);
-        let mut key = self.piece_key(&data, hash);
-        #[cfg(test)]
-        tests::record(&key, &data, bytes);
-        let tag = gcm_seal(&key, &data, bytes);
-        key.zeroize();
-        tag
+        leaving_nothing::<SHALLOW, _>(|| {
+            let key = self.piece_key(&data, hash);
+            #[cfg(test)]
+            tests::record(&key, &data, bytes);
+            gcm_seal(&key, &data, bytes)
+        })
     }
 
     /// Opens a sealed piece in place, the tag behind it: its bytes, or nothing if it is not what
@@ -119,9 +120,12 @@ impl Keys {
             return Ok(None);
         };
         let data = piece.associated_data(&self.file_id);
-        let mut key = self.piece_key(&data, hash);
-        let open = bytes.len() == piece.len as usize && gcm_open(&key, &data, bytes, tag);
-        key.zeroize();
+        if bytes.len() != piece.len as usize {
+            return Ok(None);
+        }
+        let open = leaving_nothing::<SHALLOW, _>(|| {
+            gcm_open(&self.piece_key(&data, hash), &data, bytes, tag)
+        });
         Ok(open.then_some(bytes))
     }
 }

@@ -3,7 +3,7 @@
 use super::kdf::KdfCost;
 use super::keys::{FileKey, derive};
 use super::seal::{TAG_LEN, gcm_open, gcm_seal};
-use super::secret::{Secret, wipe_stack};
+use super::secret::{DEEP, SHALLOW, Secret, leaving_nothing};
 use super::{Tag, random, same};
 use crate::error::Result;
 
@@ -55,24 +55,20 @@ impl WrappedKey {
             tag: [0; TAG_LEN],
         };
         random(&mut slot.salt, operand)?;
-        let derived = cost.derive(password, &slot.salt)?;
+        let derived = leaving_nothing::<DEEP, _>(|| cost.derive(password, &slot.salt))?;
         derive(COMMITMENT, &derived[..], &mut slot.commitment);
         let mut copy = Secret::<32>::zeroed()?;
         copy.copy_from_slice(&key.0[..]);
         let data = slot.associated_data(file_id);
-        slot.tag = gcm_seal(
-            &*slot.wrapping_key(&derived, file_id)?,
-            &data,
-            &mut copy[..],
-        )?;
+        let wrapping_key = slot.wrapping_key(&derived, file_id)?;
+        slot.tag = leaving_nothing::<SHALLOW, _>(|| gcm_seal(&wrapping_key, &data, &mut copy[..]))?;
         slot.wrapped = *copy;
-        wipe_stack();
         Ok(slot)
     }
 
     /// Opens it with a password.
     pub fn open(&self, file_id: &[u8; 16], password: &[u8]) -> Result<Opened> {
-        let derived = self.cost.derive(password, &self.salt)?;
+        let derived = leaving_nothing::<DEEP, _>(|| self.cost.derive(password, &self.salt))?;
         let mut commitment = [0; 32];
         derive(COMMITMENT, &derived[..], &mut commitment);
         if !same(&commitment, &self.commitment) {
@@ -82,8 +78,9 @@ impl WrappedKey {
         let mut key = Secret::zeroed()?;
         key.copy_from_slice(&self.wrapped);
         let data = self.associated_data(file_id);
-        let fits = gcm_open(&wrapping_key, &data, &mut key[..], &self.tag);
-        wipe_stack();
+        let fits = leaving_nothing::<SHALLOW, _>(|| {
+            gcm_open(&wrapping_key, &data, &mut key[..], &self.tag)
+        });
         Ok(match fits {
             true => Opened::Key(FileKey(key)),
             false => Opened::Forged,

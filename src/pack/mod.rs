@@ -32,7 +32,6 @@ pub use segment::{Unit, UnitContent};
 
 use crate::codec::{self, EncodeDictionary, Method};
 use crate::control::{Control, Phase};
-use crate::crypto::wipe_stack;
 use crate::error::{Error, Result};
 use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
@@ -194,9 +193,6 @@ pub fn pack(
         sources.iter().try_for_each(|s| s.check_unchanged())?;
         Ok((costs, counts, writer.finish()?))
     });
-    if encryption.is_some() {
-        wipe_stack();
-    }
     let (costs, counts, written) = written?;
     control.end(written.file_size)?;
     let syncing = Instant::now();

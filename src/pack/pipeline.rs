@@ -128,7 +128,12 @@ impl<'a> Worker<'a> {
         let start = Instant::now();
         segment.unpack(&mut self.decompressors)?;
         let unpacking = start.elapsed();
-        hash_segment(segment, self.chunks, self.keys.map(Keys::unit_hash_key))?;
+        match self.keys {
+            Some(keys) => {
+                keys.with_unit_hash_key(|key| hash_segment(segment, self.chunks, Some(key)))?;
+            }
+            None => hash_segment(segment, self.chunks, None)?,
+        }
         Ok(Hashing {
             unpacking,
             hashing: start.elapsed().saturating_sub(unpacking),

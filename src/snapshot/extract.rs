@@ -13,7 +13,6 @@ use super::in_place::InPlace;
 use super::team::{self, Beat, PIECE};
 use super::tree::Leaf;
 use crate::control::{Control, Phase};
-use crate::crypto::wipe_stack;
 use crate::error::{Error, Result, try_grow};
 use crate::format::Target;
 use crate::sink::{Existing, PendingFile};
@@ -100,9 +99,6 @@ impl Snapshot {
         let written = || copy.written.load(Ordering::Relaxed);
         let progress = || (copy.done.load(Ordering::Relaxed), written());
         let copied = team::run(threads, control, progress, |beat| copy.work(beat));
-        if self.keys.is_some() {
-            wipe_stack();
-        }
         copied?;
         // The last look at the cancel handle: once the output has its name, it stays.
         control.end(written())?;

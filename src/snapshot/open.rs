@@ -9,7 +9,7 @@ use super::cache::Cache;
 use super::storage::{FileStorage, Storage};
 use super::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot, body_start};
 use crate::control::{Cancel, Control};
-use crate::crypto::{Keys, Piece, PieceKind, Place, same, wipe_stack};
+use crate::crypto::{Keys, Piece, PieceKind, Place, same};
 use crate::error::{Error, Result, Why, try_zeroed};
 use crate::format::{
     Codec, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, newest, root_hash,
@@ -114,9 +114,6 @@ impl Snapshot {
             }
         };
         let root = ends.root(keys.as_ref(), storage.operand())?;
-        if keys.is_some() {
-            wipe_stack();
-        }
         let cache_size = match options.cache_size {
             0 => CACHE_DEFAULT,
             size => size,

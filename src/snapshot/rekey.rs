@@ -5,7 +5,7 @@ use std::path::Path;
 use super::open::Ends;
 use super::storage::FileStorage;
 use crate::control::Control;
-use crate::crypto::{KdfCost, Place, wipe_stack};
+use crate::crypto::{KdfCost, Place};
 use crate::error::{Error, Result, Why};
 use crate::format::{SLOTS, SLOTS_AT};
 use crate::keyring::{
@@ -116,7 +116,6 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         .ok_or_else(|| Error::corrupt(&operand, "the generation of its key slots is the last"))?;
     slots.mac = keys.mac(Place::Slots, &slots.mac_input());
     let bytes = slots.encode();
-    wipe_stack();
     let other = 1 - copy.min(1);
     let [first, second] = [SLOTS_AT[other], SLOTS_AT[1 - other]];
     let fail = |why: Why, text| Error::output(&operand, why.within(text));

@@ -15,7 +15,6 @@ use super::tiling::Tiling;
 use super::tree::{Broken, Leaf, PageCache};
 use super::{Snapshot, body_start};
 use crate::control::{Control, Phase};
-use crate::crypto::wipe_stack;
 use crate::error::{Error, Result, try_grow};
 use crate::format::{Codec, PageKey, Target, TreeKind};
 
@@ -82,9 +81,6 @@ impl Snapshot {
         team::run(threads, control, progress, |beat| check.work(beat))?;
         check.extents(control)?;
         check.sums();
-        if self.keys.is_some() {
-            wipe_stack();
-        }
         check.conclude(report)?;
         control.end(0)
     }
@@ -324,21 +320,31 @@ impl<'a> Check<'a> {
                     .fetch_add(page.hashes.len() as u64, Ordering::Relaxed);
             }
             let start = at;
-            for (end, hash) in page.from(at) {
-                if at == block.end() {
-                    break;
+            let mut hold = |key: Option<&[u8; 32]>| {
+                for (end, hash) in page.from(at) {
+                    if at == block.end() {
+                        break;
+                    }
+                    let Some((unit, rest)) = bytes.split_at_checked((end - at) as usize) else {
+                        return Some("a unit goes beyond it");
+                    };
+                    let whole = match key {
+                        Some(key) => blake3::keyed_hash(key, unit),
+                        None => blake3::hash(unit),
+                    };
+                    if whole.as_bytes().get(..hash.len()) != Some(&hash[..]) {
+                        return Some("the hash of a unit does not fit");
+                    }
+                    (at, bytes) = (end, rest);
                 }
-                let Some((unit, rest)) = bytes.split_at_checked((end - at) as usize) else {
-                    return misfit("a unit goes beyond it");
-                };
-                let whole = match &self.snapshot.keys {
-                    Some(keys) => blake3::keyed_hash(keys.unit_hash_key(), unit),
-                    None => blake3::hash(unit),
-                };
-                if whole.as_bytes().get(..hash.len()) != Some(&hash[..]) {
-                    return misfit("the hash of a unit does not fit");
-                }
-                (at, bytes) = (end, rest);
+                None
+            };
+            let wrong = match &self.snapshot.keys {
+                Some(keys) => keys.with_unit_hash_key(|key| hold(Some(key))),
+                None => hold(None),
+            };
+            if let Some(wrong) = wrong {
+                return misfit(wrong);
             }
             if at == start {
                 return misfit("no unit begins where it does");
