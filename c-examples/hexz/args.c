@@ -12,7 +12,7 @@
 
 int usage_error(const char *command, const char *format, ...)
 {
-    char text[512];
+    char text[TEXT_MAX];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);

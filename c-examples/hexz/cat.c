@@ -42,7 +42,11 @@ static int run(const struct command *command, const struct arguments *args)
         uint64_t left = offset <= info.size ? info.size - offset : 0;
         if (args->values[LENGTH] == NULL)
             length = left;
-        if (offset > info.size || length > left)
+        if (offset > info.size)
+            exit_status = report_error(command->name, HEXZ_ERR_OUT_OF_RANGE,
+                                       "stream '%s' ends at byte %" PRIu64 ", before byte %" PRIu64,
+                                       info.name, info.size, offset);
+        else if (length > left)
             exit_status = report_error(command->name, HEXZ_ERR_OUT_OF_RANGE,
                                        "stream '%s' ends at byte %" PRIu64 ": no %" PRIu64
                                        " bytes can be read from byte %" PRIu64,

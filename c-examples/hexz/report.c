@@ -52,7 +52,7 @@ int report_failure(const char *command, hexz_status status)
 
 int report_error(const char *command, hexz_status status, const char *format, ...)
 {
-    char text[512];
+    char text[TEXT_MAX];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);

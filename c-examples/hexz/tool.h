@@ -22,6 +22,9 @@
 #define EXIT_UNSUPPORTED 4
 #define EXIT_SIGNAL 128
 
+/* What is printed in one go: a path and what is said about it. */
+#define TEXT_MAX 8192
+
 /* args.c: one table for each command, from which its parser, its help, the man page and the shells'
  * completions are made. */
 

@@ -105,6 +105,18 @@ static size_t left_out(const char *text, bool first)
     return strncmp(text, "opts.", 5) == 0 ? 5 : 0;
 }
 
+/* The number of an error that was named before it: " (os error 2)". */
+static size_t error_number(const char *text)
+{
+    static const char begin[] = " (os error ";
+    if (strncmp(text, begin, sizeof begin - 1) != 0)
+        return 0;
+    size_t length = sizeof begin - 1;
+    while (text[length] >= '0' && text[length] <= '9')
+        length++;
+    return text[length] == ')' ? length + 1 : 0;
+}
+
 /* Writes what stands for the beginning of `text`, and returns how much of it that is. */
 static size_t put_next(FILE *out, const char *text, bool first, bool inside)
 {
@@ -128,6 +140,8 @@ static size_t put_next(FILE *out, const char *text, bool first, bool inside)
         if (length > 0)
             return length;
     }
+    if (length == 0 && error_number(text) > 0)
+        return error_number(text);
     length = length > 0 ? length : 1;
     fwrite(text, 1, length, out);
     return length;

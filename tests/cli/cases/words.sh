@@ -24,3 +24,8 @@ printf x >memory_limit
 check "a file with a name of the table" grep -qF "'HEXZ_BUILD_CDC.hxz': already exists; choose another name or set --overwrite" text
 "$HEXZ" build HEXZ_BUILD_CDC x 2>text
 check "the same alone" grep -qF "source 'HEXZ_BUILD_CDC': " text
+long=$(printf 'a%.0s' {1..250})
+long=$long/$long/$long/$long
+mkdir -p "${long%/*}"
+cp one.hxz "$long"
+expect "a long path, and the way out behind it" 1 "or set --overwrite" hexz build - "$long" <"$T/one"
