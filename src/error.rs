@@ -278,6 +278,16 @@ pub fn no_memory(what: &'static str, bytes: usize) -> Error {
     Error::NoMemory { what, bytes }
 }
 
+/// Adds to `v`, which grows as pushing makes it grow, but fails where that would end the process.
+pub fn try_push<T>(v: &mut Vec<T>, item: T, what: &'static str) -> Result<()> {
+    if v.len() == v.capacity() {
+        let bytes = (v.len() + 1).saturating_mul(size_of::<T>());
+        v.try_reserve(1).map_err(|_| no_memory(what, bytes))?;
+    }
+    v.push(item);
+    Ok(())
+}
+
 /// A zeroed buffer of `len` bytes, or an error instead of an abort of the host process.
 pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>> {
     let mut v = Vec::new();

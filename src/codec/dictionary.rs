@@ -21,14 +21,18 @@ const JUDGE_EVERY: usize = 4;
 /// was not trained on, its own length counted against `total` bytes to come.
 pub fn train(samples: &[&[u8]], method: Method, total: u64) -> Result<Option<Vec<u8>>> {
     let judged = |i: &usize| i % JUDGE_EVERY == JUDGE_EVERY - 1;
-    let trained: Vec<&[u8]> = (0..samples.len())
-        .filter(|i| !judged(i))
-        .map(|i| samples[i])
-        .collect();
+    let (mut trained, mut sizes): (Vec<&[u8]>, Vec<usize>) = Default::default();
+    try_reserve(&mut trained, samples.len(), "samples to train on")?;
+    try_reserve(&mut sizes, samples.len(), "samples to train on")?;
+    trained.extend(
+        (0..samples.len())
+            .filter(|i| !judged(i))
+            .map(|i| samples[i]),
+    );
     if trained.len() < SAMPLES_MIN {
         return Ok(None);
     }
-    let sizes: Vec<usize> = trained.iter().map(|s| s.len()).collect();
+    sizes.extend(trained.iter().map(|s| s.len()));
     let mut together = Vec::new();
     try_reserve(&mut together, sizes.iter().sum(), "samples to train on")?;
     trained.iter().for_each(|s| together.extend_from_slice(s));

@@ -4,10 +4,12 @@ use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_outpu
 use zstd::zstd_safe::zstd_sys;
 use zstd::zstd_safe::{CCtx, CDict, CParameter, compress_bound, get_error_name};
 
-use crate::error::{Error, Result, try_grow};
+use crate::error::{Error, Result, try_grow, try_zeroed};
 use crate::format::Codec;
 use crate::profile::{Compression, Profile};
 
+/// Bytes of both tables of an lz4 encoder.
+const LZ4_TABLES: usize = 24 << 10;
 /// A block must shrink by a 64th to be worth decoding on every read.
 const WORTH_SHIFT: u32 = 6;
 
@@ -52,10 +54,10 @@ impl From<&Profile> for Method {
 
 /// An encoding context. Reused from block to block, by one thread at a time.
 pub struct Encoder<'d> {
-    compression: Compression,
     zstd: Option<CCtx<'d>>,
     codec: Codec,
-    lz4: [CompressTable; 2],
+    /// For short blocks and for others; none for another codec.
+    lz4: Option<[CompressTable; 2]>,
 }
 
 impl<'d> Encoder<'d> {
@@ -83,20 +85,20 @@ impl<'d> Encoder<'d> {
             }
             zstd = Some(ctx);
         }
-        let lz4 = [CompressTable::small(), CompressTable::large()];
-        Ok(Encoder {
-            compression: method.compression,
-            zstd,
-            codec,
-            lz4,
-        })
+        let mut lz4 = None;
+        if method.compression == Compression::Lz4 {
+            // The crate's own allocations end the process when they fail: ask before it does.
+            drop(try_zeroed(LZ4_TABLES, "an lz4 encoder")?);
+            lz4 = Some([CompressTable::small(), CompressTable::large()]);
+        }
+        Ok(Encoder { zstd, codec, lz4 })
     }
 
     /// Compresses `block`, or tells that it is better stored as it is: then `out` is left empty,
     /// so that the caller can write `block` itself without a copy.
     pub fn encode(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<Codec> {
-        let (codec, len) = match (self.compression, self.zstd.as_mut()) {
-            (Compression::Lz4, _) => {
+        let (codec, len) = match (self.zstd.as_mut(), self.lz4.as_mut()) {
+            (_, Some([small, large])) => {
                 try_grow(
                     out,
                     get_maximum_output_size(block.len()),
@@ -104,7 +106,6 @@ impl<'d> Encoder<'d> {
                 )?;
                 // By length, and not the table as the last block left it: what is stored must not
                 // depend on which thread had which block before.
-                let [small, large] = &mut self.lz4;
                 let table = if block.len() < usize::from(u16::MAX) {
                     small
                 } else {
@@ -114,7 +115,7 @@ impl<'d> Encoder<'d> {
                     .map_err(|e| Error::Internal(format!("lz4: {e}")))?;
                 (Codec::Lz4, len)
             }
-            (Compression::Zstd, Some(ctx)) => {
+            (Some(ctx), _) => {
                 try_grow(out, compress_bound(block.len()), "a compressed block")?;
                 let len = ctx.compress2(&mut out[..], block).map_err(zstd_error)?;
                 (self.codec, len)

@@ -27,6 +27,11 @@ impl Chunker {
         }
     }
 
+    /// Chunks that so many bytes make at most, those apart that end where the bytes do.
+    pub fn most(&self, len: usize) -> usize {
+        len / self.sizes.min as usize
+    }
+
     /// Cuts `bytes` from `at` to the end.
     pub fn cut_all(&self, bytes: &[u8], mut at: usize, units: &mut Vec<Unit>) {
         while at < bytes.len() {

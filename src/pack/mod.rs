@@ -32,7 +32,7 @@ pub use segment::{Unit, UnitContent};
 
 use crate::codec::{self, EncodeDictionary, Method};
 use crate::control::{Control, Phase};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_reserve};
 use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
 use crate::profile::{CdcSizes, Compression, Profile};
@@ -161,8 +161,10 @@ pub fn pack(
         control.begin(Phase::Train, logical, 0)?;
         let block_size = profile.block_size as usize;
         let samples = sample::samples(&sources, block_size, plan.train, control)?;
-        let samples: Vec<&[u8]> = samples.iter().map(|s| &s[..]).collect();
-        trained = codec::train(&samples, method, logical)?;
+        let mut parts: Vec<&[u8]> = Vec::new();
+        try_reserve(&mut parts, samples.len(), "samples to train on")?;
+        parts.extend(samples.iter().map(|s| &s[..]));
+        trained = codec::train(&parts, method, logical)?;
         control.end(0)?;
     }
     let digested = match &trained {

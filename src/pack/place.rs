@@ -13,7 +13,7 @@ use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent};
 use super::table::{DedupTable, Lookup, Place};
 use super::writer::Extent;
-use crate::error::{Error, Result, try_grow};
+use crate::error::{Error, Result, try_grow, try_push, try_reserve};
 use crate::format::{DATA_SPACE_MAX, PAGE_4K, Target, UnitHash};
 
 /// A window is a block of its own when at least three of four of its units are new.
@@ -169,6 +169,7 @@ impl Placer {
     fn pages(&mut self, segment: &Segment, units: &[Unit]) -> Result<()> {
         let mut window = std::mem::take(&mut self.window);
         window.clear();
+        try_reserve(&mut window, units.len(), "the units of a block")?;
         // Zeros must not count: a hole is one unit, and its full copy one for each page.
         let data = units.iter().filter(|u| u.content != UnitContent::Zero);
         self.table.reserve(data.count(), self.data_end);
@@ -239,7 +240,8 @@ impl Placer {
             Found::New => Some(*unit),
             _ => None,
         };
-        let mut hashes = Vec::with_capacity(new);
+        let mut hashes = Vec::new();
+        try_reserve(&mut hashes, new, "the units of a block")?;
         for unit in window.iter().filter_map(is_new) {
             if let UnitContent::Data(hash) = unit.content {
                 let place = base + (hashes.len() * PAGE_4K) as u64;
@@ -404,9 +406,9 @@ impl Placer {
         }
         let offset = self.pool.bytes.len() as u64;
         self.pool.bytes.extend_from_slice(bytes);
-        self.pool.hashes.push(*hash);
+        try_push(&mut self.pool.hashes, *hash, "the units of a block")?;
         if self.chunks {
-            self.pool.lens.push(unit.len);
+            try_push(&mut self.pool.lens, unit.len, "the units of a block")?;
         }
         Ok(offset)
     }
@@ -451,7 +453,7 @@ impl Placer {
             {
                 *at = base + (*at & !IN_WINDOW);
             }
-            self.emit(extent);
+            self.emit(extent)?;
         }
         Ok(())
     }
@@ -472,8 +474,7 @@ impl Placer {
     fn extent(&mut self, extent: Extent) -> Result<()> {
         let pooled = matches!(extent.target, Target::Data(at) if at >= POOLED);
         if !pooled && self.waiting.is_empty() {
-            self.emit(extent);
-            return Ok(());
+            return self.emit(extent);
         }
         if let Some(last) = self.waiting.last_mut()
             && joins(last, &extent)
@@ -481,7 +482,7 @@ impl Placer {
             last.len += extent.len;
             return Ok(());
         }
-        self.waiting.push(extent);
+        try_push(&mut self.waiting, extent, "extents that wait")?;
         if self.waiting.len() >= WAITING_MAX {
             self.close_pool(extent.stream)
         } else {
@@ -489,15 +490,16 @@ impl Placer {
         }
     }
 
-    fn emit(&mut self, extent: Extent) {
+    fn emit(&mut self, extent: Extent) -> Result<()> {
         if let Some(Placed::Extents(extents)) = self.ready.back_mut() {
             match extents.last_mut() {
                 Some(last) if joins(last, &extent) => last.len += extent.len,
-                _ => extents.push(extent),
+                _ => try_push(extents, extent, "extents on their way")?,
             }
-            return;
+            return Ok(());
         }
         self.ready.push_back(Placed::Extents(vec![extent]));
+        Ok(())
     }
 
     fn spare_buffer(&mut self, len: usize) -> Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use super::hash::is_zero;
 use super::runs::{Run, Runs};
 use super::segment::{BufferPool, Item, Segment, Unit, UnitContent};
 use crate::control::Cancel;
-use crate::error::{Error, Result, try_reserve};
+use crate::error::{Error, Result, try_push, try_reserve};
 use crate::format::PAGE_4K;
 use crate::profile::CdcSizes;
 use crate::source::{Content, PackedCluster, Source};
@@ -151,11 +151,12 @@ impl<'a> Reader<'a> {
                     UnitContent::Unknown
                 }
             };
-            units.push(Unit {
+            let unit = Unit {
                 at: at as u32,
                 len: len as u32,
                 content,
-            });
+            };
+            try_push(&mut units, unit, "the units of a segment")?;
             self.at = stop;
         }
         let buffer = Arc::new(buffer);
@@ -193,6 +194,9 @@ impl<'a> Reader<'a> {
         }
         let filled = buffer.bytes.get(..filled).unwrap_or_default();
         let mut units = Vec::new();
+        // A page of zeros makes a unit, and ends another one.
+        let most = 2 * (filled.len() / PAGE_4K + 1) + chunker.most(filled.len());
+        try_reserve(&mut units, most, "the units of a segment")?;
         // A stretch without zero pages, which what was carried is the start of.
         let mut stretch = 0;
         let mut page = carried;

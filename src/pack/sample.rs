@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::hash::is_zero;
 use super::runs::Runs;
 use crate::control::{self, Cancel, Control};
-use crate::error::{Result, try_grow, try_zeroed};
+use crate::error::{Result, try_grow, try_push, try_zeroed};
 use crate::format::PAGE_4K;
 use crate::source::{Content, Source};
 
@@ -46,7 +46,7 @@ pub fn samples(
             if let Some(at) = first_data(source.as_ref(), ahead, &mut look, cancel)? {
                 let mut sample = try_zeroed((end - at).min(len as u64) as usize, "a sample")?;
                 source.read_at(at, &mut sample)?;
-                samples.push(sample);
+                try_push(&mut samples, sample, "samples to train on")?;
             }
             from = end;
         }

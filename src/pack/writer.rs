@@ -10,7 +10,7 @@ use super::seal::seal;
 use super::tree::{FullNode, TreeBuilder};
 use crate::codec::{Encoder, Method};
 use crate::crypto::{Keys, Piece, PieceKind, Place};
-use crate::error::{Result, try_reserve};
+use crate::error::{Result, try_push, try_reserve};
 use crate::format::{
     BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash, Header,
     PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash, UnitPage,
@@ -170,7 +170,7 @@ impl<'s> Writer<'s> {
             self.blocks.base = self.at;
         }
         self.put(block.stored)?;
-        self.blocks.entries.push(block.entry);
+        try_push(&mut self.blocks.entries, block.entry, "a page of the index")?;
         let mut lens = block.lens.iter();
         let cdc = self.parameters.cdc[2] != 0;
         let capacity = if cdc {
@@ -179,8 +179,10 @@ impl<'s> Writer<'s> {
             UnitPage::CAPACITY
         };
         for hash in block.hashes {
-            self.units.lens.extend(lens.next());
-            self.units.hashes.push(*hash);
+            if let Some(len) = lens.next() {
+                try_push(&mut self.units.lens, *len, "a page of the index")?;
+            }
+            try_push(&mut self.units.hashes, *hash, "a page of the index")?;
             if self.units.hashes.len() == capacity {
                 self.end_units()?;
             }
@@ -231,8 +233,11 @@ impl<'s> Writer<'s> {
                 at: self.logical - len,
             };
         }
-        self.extents.entries.push(ExtentEntry { len, target });
-        Ok(())
+        try_push(
+            &mut self.extents.entries,
+            ExtentEntry { len, target },
+            "a page of the index",
+        )
     }
 
     /// Writes what is left: pages, nodes, root page, footer.
@@ -335,7 +340,7 @@ impl<'s> Writer<'s> {
         if self.blocks.entries.is_empty() {
             return self.leaf(kind, key, &bytes);
         }
-        self.waiting.push((kind, key, bytes));
+        try_push(&mut self.waiting, (kind, key, bytes), "a page of the index")?;
         if self.waiting.len() >= WAITING_MAX {
             self.end_blocks()
         } else {
