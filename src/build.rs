@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, statat};
 use rustix::io::Errno;
 
 use crate::control::Control;
@@ -12,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
 use crate::pack::{self, Options, Report, StreamInput};
 use crate::profile::Profile;
-use crate::sink::{Existing, FileSink, PendingFile};
-use crate::source::{self, Access, Format, identity};
+use crate::sink::{Existing, FileSink, PendingFile, Sync};
+use crate::source::{self, Access, Format};
 
 /// Kinds of streams as the format has them.
 const DISK: u8 = 1;
@@ -102,12 +101,16 @@ pub fn build(
         pack::check_memory(&streams, &options)?;
         encryption = Some(ask_and_derive(request.output, encrypt, control)?);
     }
-    let file = PendingFile::create(request.output, existing)?;
+    let sync = match request.sync {
+        true => Sync::Yes("HEXZ_BUILD_NO_SYNC"),
+        false => Sync::No,
+    };
+    let file = PendingFile::create(request.output, existing, sync)?;
     pack::pack(
         streams,
         &options,
         encryption.as_ref(),
-        Box::new(FileSink::new(file, request.sync)),
+        Box::new(FileSink::new(file)),
         control,
     )
 }
@@ -130,26 +133,26 @@ fn ask_and_derive(
     Ok(encryption)
 }
 
-/// By device and inode, since a file has many names. Links are followed: one that leads to an
-/// input would be replaced and not followed, but whoever names it hardly means that.
+/// Links are followed: one that leads to an input would be replaced and not followed, but whoever
+/// names it hardly means that.
 fn refuse_input_as_output(streams: &[StreamInput], output: &Path) -> Result<()> {
-    let stat = match statat(CWD, output, AtFlags::empty()) {
-        Ok(stat) => stat,
-        // Nothing there, or nothing that leads there: creating it says what is wrong, if anything.
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(()),
-        Err(e) => {
-            let operand = output.display().to_string();
-            return Err(Error::output(&operand, ("cannot look at it", e)));
-        }
-    };
-    let output_is = identity(&stat);
     for stream in streams {
-        if stream.source.identities().contains(&output_is) {
-            return Err(Error::InvalidArgument(format!(
-                "output '{}': is the source '{}' by another name or the same; give another file",
-                output.display(),
-                stream.source.operand()
-            )));
+        match stream.source.reads(output) {
+            Ok(false) => {}
+            // Nothing there, or nothing that leads there: creating it says what is wrong, if anything.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(()),
+            Err(e) => {
+                let operand = output.display().to_string();
+                return Err(Error::output(&operand, ("cannot look at it", e)));
+            }
+            Ok(true) => {
+                return Err(Error::InvalidArgument(format!(
+                    "output '{}': is the source '{}' by another name or the same; give another \
+                     file",
+                    output.display(),
+                    stream.source.operand()
+                )));
+            }
         }
     }
     Ok(())

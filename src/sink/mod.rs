@@ -1,10 +1,12 @@
 //! Where a snapshot goes.
 
+mod attributes;
 mod pending;
 mod place;
+mod publish;
 mod temporary;
 
-pub use pending::PendingFile;
+pub use pending::{PendingFile, Sync};
 pub use place::Existing;
 
 use crate::error::Result;
@@ -25,14 +27,13 @@ pub trait Sink {
 /// A [`PendingFile`] written front to back.
 pub struct FileSink {
     file: PendingFile,
-    sync: bool,
     at: u64,
 }
 
 impl FileSink {
-    /// Writes to `file`; `sync` makes the commit durable.
-    pub fn new(file: PendingFile, sync: bool) -> Self {
-        FileSink { file, sync, at: 0 }
+    /// Writes to `file`.
+    pub fn new(file: PendingFile) -> Self {
+        FileSink { file, at: 0 }
     }
 }
 
@@ -48,6 +49,6 @@ impl Sink for FileSink {
     }
 
     fn commit(self: Box<Self>) -> Result<()> {
-        self.file.publish(self.sync)
+        self.file.publish()
     }
 }

@@ -1,90 +1,109 @@
 //! A file that appears whole or not at all.
 //!
 //! It is written without a name (`O_TMPFILE`, open(2)) and linked into its folder when it is
-//! complete, so that nothing, not even a kill, leaves half a file. Only a file system without
-//! `O_TMPFILE`, and the instant of replacing an old file, need a named temporary.
+//! complete, so that nothing, not even a kill, leaves half a file. Where the file system has no such
+//! files, and for the instant of replacing an old file, it has the name of a temporary. Whether it
+//! can be published is found out before the work begins, with empty files.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::place::{Existing, check_existing, place};
-use super::temporary::temporary_name;
+use super::attributes;
+use super::place::{Existing, Place};
+use super::publish::{Linked, link, rename_new, rename_over, try_link, try_rename};
+use super::temporary::Temporary;
 use crate::error::{Error, Result, Why};
+use crate::lock::{self, Lock};
 
-/// Names tried for a temporary before giving up.
-const ATTEMPTS: usize = 100;
+/// Names tried for a temporary that others took for a dead one's.
+const ATTEMPTS: usize = 10;
+
+/// Whether an output is to be on stable storage once it has its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// Yes; the flag would do without.
+    Yes(&'static str),
+    /// No.
+    No,
+}
 
 /// An output file under way. Dropped without [`PendingFile::publish`], it leaves nothing behind.
 pub struct PendingFile {
-    operand: String,
-    folder: OwnedFd,
-    name: OsString,
+    place: Place,
+    sync: Sync,
+    /// The folder opened for reading, since only that can be synced.
+    listed: Option<OwnedFd>,
+    /// Before `temporary`, and so closed before that is removed: mounts that upload what was written
+    /// when it is closed would make it anew.
     file: OwnedFd,
-    existing: Existing,
-    /// Name of the temporary in `folder`, while there is one.
-    temporary: Option<OsString>,
+    temporary: Option<Temporary>,
 }
 
 impl PendingFile {
     /// Fails as [`PendingFile::create`] would for what is there now, and makes nothing.
     pub fn check(path: &Path, existing: Existing) -> Result<()> {
-        place(path, existing).map(|_| ())
+        Place::of(path, existing).map(|_| ())
     }
 
-    /// Begins a file that will appear at `path`. Its mode is 0600 less the umask.
-    pub fn create(path: &Path, existing: Existing) -> Result<Self> {
-        let operand = path.display().to_string();
-        let fail = |why: Why| Error::Output {
-            operand: operand.clone(),
-            why,
-        };
-        let (folder, name) = place(path, existing)?;
-        let mut pending = PendingFile {
-            folder: folder
-                .try_clone()
-                .map_err(|e| fail(("cannot open its folder", e).into()))?,
-            name: name.to_owned(),
-            file: folder,
-            existing,
-            operand,
-            temporary: None,
-        };
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match retry_on_intr(|| fs::openat(&pending.folder, c".", flags, mode())) {
-            Ok(file) => pending.file = file,
-            // What open(2) gives where O_TMPFILE is not known or not supported.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
-                let (file, temporary) = pending.named(|name| {
-                    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-                    retry_on_intr(|| fs::openat(&pending.folder, name, flags, mode()))
-                })?;
-                pending.file = file;
-                pending.temporary = Some(temporary);
+    /// Begins a file that will appear at `path`. Its mode is 0600 less the umask, or that of the file
+    /// that it replaces.
+    pub fn create(path: &Path, existing: Existing, sync: Sync) -> Result<Self> {
+        let place = Place::of(path, existing)?;
+        // One that may be written and entered, but not listed, is none the worse otherwise.
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let listed = retry_on_intr(|| fs::openat(&*place.folder, c".", flags, Mode::empty())).ok();
+        let mut pending = match place.make_unnamed() {
+            Ok(file) if try_link(&place, |living| Temporary::sweep(&place, living))? => {
+                // For the instant in which it may have a temporary's name.
+                lock::mark(&file);
+                PendingFile {
+                    place,
+                    sync,
+                    listed,
+                    file,
+                    temporary: None,
+                }
             }
-            Err(e) => return Err(pending.fail("cannot create", e)),
-        }
+            _ => {
+                let (file, temporary) = named(&place)?;
+                Temporary::sweep(&place, temporary.name());
+                let over = existing == Existing::Replace;
+                try_rename(&place, over).map_err(|e| {
+                    let what = "its file system can neither link nor rename a complete file into \
+                                place; give a name on another one";
+                    place.fail(what, e)
+                })?;
+                PendingFile {
+                    place,
+                    sync,
+                    listed,
+                    file,
+                    temporary: Some(temporary),
+                }
+            }
+        };
+        pending.try_sync()?;
         Ok(pending)
     }
 
     /// Its path, for error texts.
     pub fn operand(&self) -> &str {
-        &self.operand
+        &self.place.operand
     }
 
     /// Writes all of `data` at `offset`. May be called from several threads.
     pub fn write_all_at(&self, mut data: &[u8], mut offset: u64) -> Result<()> {
         while !data.is_empty() {
             match retry_on_intr(|| rustix::io::pwrite(&self.file, data, offset)) {
-                Ok(0) => return Err(self.fail("cannot write", Errno::NOSPC)),
+                Ok(0) => return Err(self.place.fail("cannot write", Errno::NOSPC)),
                 Ok(n) => {
                     data = data.get(n..).unwrap_or_default();
                     offset += n as u64;
                 }
-                Err(e) => return Err(self.fail("cannot write", e)),
+                Err(e) => return Err(self.place.fail("cannot write", e)),
             }
         }
         Ok(())
@@ -92,118 +111,159 @@ impl PendingFile {
 
     /// Makes the file `len` bytes long; what was not written reads as zeros.
     pub fn set_len(&self, len: u64) -> Result<()> {
-        retry_on_intr(|| fs::ftruncate(&self.file, len)).map_err(|e| self.fail("cannot size", e))
+        retry_on_intr(|| fs::ftruncate(&self.file, len))
+            .map_err(|e| self.place.fail("cannot size", e))
     }
 
-    /// Gives the file its name, after making it durable if `sync` is set.
+    /// Gives the file its name, after making it durable if that was asked for.
     ///
     /// A failed fsync is final: the kernel may have dropped the pages that failed, so that a
     /// second one would lie (Rebello et al., "Can Applications Recover from fsync Failures?",
     /// USENIX ATC 2020).
-    pub fn publish(mut self, sync: bool) -> Result<()> {
-        if sync {
-            fs::fsync(&self.file).map_err(|e| self.fail("cannot sync", e))?;
+    pub fn publish(mut self) -> Result<()> {
+        if let Some(old) = self.place.check()?
+            && FileType::from_raw_mode(old.st_mode) == FileType::RegularFile
+        {
+            attributes::pass_on(&self.file, &old, &self.place.path);
         }
-        match self.existing {
-            Existing::Refuse(flag) => self.publish_new().map_err(|e| match e {
-                Errno::EXIST => Error::Exists {
-                    operand: self.operand.clone(),
-                    flag,
-                },
-                e => self.fail("cannot publish", e),
-            })?,
-            Existing::Replace => self.publish_over()?,
+        if self.sync != Sync::No {
+            fs::fsync(&self.file).map_err(|e| self.place.fail("cannot sync", e))?;
         }
-        if sync {
-            let what = "it is complete and in place, but a power failure may still undo its name, \
-                        since its folder cannot be synced";
-            fs::fsync(&self.folder).map_err(|e| self.fail(what, e))?;
+        self.flush()
+            .map_err(|e| self.place.fail("cannot write back", e))?;
+        let (place, name) = (&self.place, &self.place.name);
+        if let Some(temporary) = &mut self.temporary {
+            give(place, &self.file, temporary)?;
+        } else {
+            match link(place, self.file.as_fd(), name) {
+                Ok(Linked::Ours) => {}
+                Ok(Linked::Other) => return Err(linked_other(place)),
+                Err(Errno::EXIST) if place.existing == Existing::Replace => {
+                    let (_, mut temporary) = Temporary::make(place, |name| {
+                        link(place, self.file.as_fd(), name).and_then(|linked| match linked {
+                            Linked::Ours => Ok(()),
+                            Linked::Other => Err(Errno::IO),
+                        })
+                    })?;
+                    give(place, &self.file, &mut temporary)?;
+                }
+                Err(Errno::EXIST) => return Err(place.exists()),
+                Err(e) => return Err(place.fail("cannot publish", e)),
+            }
         }
-        Ok(())
+        self.sync_folder()
     }
 
-    fn publish_new(&mut self) -> rustix::io::Result<()> {
-        let Some(temporary) = &self.temporary else {
-            return self.link(&self.name);
+    /// Has the system tell now what it would tell when the file is closed, and nobody asks: a full
+    /// disk or quota on a network file system, an upload that failed (close(2)).
+    fn flush(&self) -> rustix::io::Result<()> {
+        loop {
+            let other = rustix::io::fcntl_dupfd_cloexec(&self.file, 0)?.into_raw_fd();
+            // SAFETY: the descriptor is open, ours alone, and not used after this.
+            if unsafe { libc::close(other) } == 0 {
+                return Ok(());
+            }
+            // Closed in any case, but an interrupted one has not told (close(2), Linux).
+            match std::io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINTR) => {}
+                other => return Err(Errno::from_raw_os_error(other.unwrap_or(libc::EIO))),
+            }
+        }
+    }
+
+    /// Finds out now whether the file can be synced at all.
+    fn try_sync(&mut self) -> Result<()> {
+        let Sync::Yes(flag) = self.sync else {
+            return Ok(());
         };
-        let (folder, name) = (&self.folder, &self.name);
-        match fs::renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE) {
-            Ok(()) => self.temporary = None,
-            // The file system has no such rename: a link refuses to replace as well, and the
-            // temporary's own name goes away when `self` does.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                fs::linkat(folder, temporary, folder, name, AtFlags::empty())?;
+        // Not where it would only be a flush for nothing.
+        let known = [
+            libc::EXT4_SUPER_MAGIC,
+            libc::XFS_SUPER_MAGIC,
+            libc::BTRFS_SUPER_MAGIC,
+            libc::F2FS_SUPER_MAGIC,
+            libc::TMPFS_MAGIC,
+        ];
+        if fs::fstatfs(&self.file).is_ok_and(|s| known.contains(&s.f_type)) {
+            return Ok(());
+        }
+        match fs::fsync(&self.file) {
+            Err(e) if cannot_sync(e) => {
+                let what = format!("its file system cannot sync files; set {flag} to do without");
+                Err(self.place.refuse(Why::System(what.into(), e.into())))
             }
-            Err(e) => return Err(e),
+            Err(e) => Err(self.place.fail("cannot sync", e)),
+            Ok(()) => Ok(()),
         }
-        Ok(())
     }
 
-    fn publish_over(&mut self) -> Result<()> {
-        if self.temporary.is_none() {
-            match self.link(&self.name) {
-                Ok(()) => return Ok(()),
-                Err(Errno::EXIST) => {}
-                Err(e) => return Err(self.fail("cannot publish", e)),
+    fn sync_folder(&self) -> Result<()> {
+        if self.sync == Sync::No {
+            return Ok(());
+        }
+        let done = match &self.listed {
+            Some(folder) => fs::fsync(folder),
+            // All of the file system, since its folder alone cannot be had.
+            None => fs::syncfs(&self.file),
+        };
+        match done {
+            // No such thing here, as on CIFS, vboxsf and some FUSE: names are as durable as they get.
+            Err(e) if cannot_sync(e) => Ok(()),
+            Err(e) => {
+                let what = "it is complete and in place, but a power failure may still undo its \
+                            name, since its folder cannot be synced";
+                Err(self.place.fail(what, e))
             }
-            let ((), temporary) = self.named(|name| self.link(name))?;
-            self.temporary = Some(temporary);
-        }
-        if let Some(temporary) = &self.temporary {
-            // It may have changed since `create` looked.
-            check_existing(&self.folder, &self.name, self.existing, &self.operand)?;
-            fs::renameat(&self.folder, temporary, &self.folder, &self.name)
-                .map_err(|e| self.fail("cannot replace", e))?;
-        }
-        self.temporary = None;
-        Ok(())
-    }
-
-    /// Links the unnamed file into its folder.
-    fn link(&self, name: &OsStr) -> rustix::io::Result<()> {
-        // Through /proc, since AT_EMPTY_PATH wants a capability on older kernels (open(2)).
-        let by_proc = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        match fs::linkat(CWD, by_proc, &self.folder, name, AtFlags::SYMLINK_FOLLOW) {
-            Err(Errno::NOENT) => fs::linkat(
-                self.file.as_fd(),
-                c"",
-                &self.folder,
-                name,
-                AtFlags::EMPTY_PATH,
-            ),
-            done => done,
-        }
-    }
-
-    /// Runs `make` with names for a temporary until one is free.
-    fn named<T>(&self, make: impl Fn(&OsStr) -> rustix::io::Result<T>) -> Result<(T, OsString)> {
-        for _ in 0..ATTEMPTS {
-            let name = temporary_name(&self.name).map_err(|e| self.fail("cannot name", e))?;
-            match make(&name) {
-                Ok(made) => return Ok((made, name)),
-                Err(Errno::EXIST) => {}
-                Err(e) => return Err(self.fail("cannot create a temporary beside it", e)),
-            }
-        }
-        Err(self.fail("cannot create a temporary beside it", Errno::EXIST))
-    }
-
-    fn fail(&self, what: &'static str, e: Errno) -> Error {
-        Error::output(&self.operand, (what, e))
-    }
-}
-
-impl Drop for PendingFile {
-    fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
-            // Nothing is left to tell if this fails: the work has already failed or is done.
-            let _ = fs::unlinkat(&self.folder, temporary, AtFlags::empty());
+            Ok(()) => Ok(()),
         }
     }
 }
 
-fn mode() -> Mode {
-    Mode::RUSR | Mode::WUSR
+/// Gives a file that has a temporary's name the output's.
+fn give(place: &Place, file: &OwnedFd, temporary: &mut Temporary) -> Result<()> {
+    let file = file.as_fd();
+    if place.existing == Existing::Replace {
+        // It may have changed since the beginning.
+        place.check()?;
+        return rename_over(place, file, temporary, &place.name)
+            .map_err(|e| place.fail("cannot replace", e));
+    }
+    rename_new(place, file, temporary, &place.name).map_err(|e| match e {
+        Errno::EXIST => place.exists(),
+        e => place.fail("cannot publish", e),
+    })
+}
+
+fn linked_other(place: &Place) -> Error {
+    place.refuse(
+        "another file was given its name, since /proc is not that of this thread; mount proc(5) \
+         there",
+    )
+}
+
+/// A temporary of ours alone.
+fn named(place: &Place) -> Result<(OwnedFd, Temporary)> {
+    for _ in 0..ATTEMPTS {
+        let (file, mut temporary) = Temporary::make(place, |name| place.make(name))?;
+        if lock::mark(&file) == Lock::Taken {
+            // Its remover has it already.
+            continue;
+        }
+        match place.stat(temporary.name()) {
+            Ok(_) => return Ok((file, temporary)),
+            Err(Errno::NOENT) => temporary.keep(),
+            Err(e) => return Err(place.fail("cannot look at its temporary", e)),
+        }
+    }
+    Err(place.fail("cannot keep a temporary beside it", Errno::EXIST))
+}
+
+/// What fsync answers for what cannot be synced, on file systems of various kinds.
+fn cannot_sync(e: Errno) -> bool {
+    matches!(
+        e,
+        Errno::INVAL | Errno::OPNOTSUPP | Errno::BADF | Errno::NOSYS
+    )
 }
 
 #[cfg(test)]

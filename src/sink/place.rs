@@ -1,14 +1,15 @@
 //! Where an output goes: its folder and its name there, and what may be replaced.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Why};
 
 /// What to do about an output that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,60 +20,143 @@ pub enum Existing {
     Replace,
 }
 
-/// The folder and the name of an output, if it can be one.
-pub fn place(path: &Path, existing: Existing) -> Result<(OwnedFd, &OsStr)> {
-    let operand = path.display().to_string();
-    let (Some(name), false) = (
-        path.file_name(),
-        // Path takes "a/." for "a", open(2) does not.
-        [&b"/"[..], b"/."]
-            .iter()
-            .any(|end| path.as_os_str().as_bytes().ends_with(end)),
-    ) else {
-        return Err(Error::output(&operand, "not the name of a file"));
-    };
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-    let folder = retry_on_intr(|| fs::openat(CWD, parent, flags, Mode::empty()))
-        .map_err(|e| Error::output(&operand, ("cannot open its folder", e)))?;
-    check_existing(&folder, name, existing, &operand)?;
-    Ok((folder, name))
+/// A folder and a name in it that an output may have.
+pub(super) struct Place {
+    pub operand: String,
+    pub path: PathBuf,
+    /// Opened by path alone (`O_PATH`), for which it need not be readable.
+    pub folder: Arc<OwnedFd>,
+    pub name: OsString,
+    pub existing: Existing,
 }
 
-/// Refuses what is there already, unless it is a regular file or symbolic link to be replaced.
-pub fn check_existing(
-    folder: &OwnedFd,
-    name: &OsStr,
-    existing: Existing,
-    operand: &str,
-) -> Result<()> {
-    let stat = match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(e) => return Err(Error::output(operand, ("cannot look at it", e))),
-    };
-    let what = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile | FileType::Symlink => match existing {
-            Existing::Replace => return Ok(()),
-            Existing::Refuse(flag) => {
-                return Err(Error::Exists {
-                    operand: operand.to_owned(),
-                    flag,
-                });
+impl Place {
+    /// The place that `path` names, if an output can be there.
+    pub fn of(path: &Path, existing: Existing) -> Result<Self> {
+        let operand = path.display().to_string();
+        let (Some(name), false) = (
+            path.file_name(),
+            // Path takes "a/." for "a", open(2) does not.
+            [&b"/"[..], b"/."]
+                .iter()
+                .any(|end| path.as_os_str().as_bytes().ends_with(end)),
+        ) else {
+            return Err(Error::output(&operand, "not the name of a file"));
+        };
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let flags = OFlags::DIRECTORY | OFlags::PATH | OFlags::CLOEXEC;
+        let folder = retry_on_intr(|| fs::openat(CWD, parent, flags, Mode::empty()))
+            .map_err(|e| Error::output(&operand, ("cannot open its folder", e)))?;
+        let place = Place {
+            folder: Arc::new(folder),
+            name: name.to_owned(),
+            path: path.to_owned(),
+            existing,
+            operand,
+        };
+        if place.check()?.is_some() {
+            place.check_replaceable()?;
+        }
+        Ok(place)
+    }
+
+    /// What is there already, if it may be replaced.
+    pub fn check(&self) -> Result<Option<Stat>> {
+        let stat = match self.stat(&self.name) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(e) => return Err(self.fail("cannot look at it", e)),
+        };
+        let what = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile | FileType::Symlink => match self.existing {
+                Existing::Replace => return Ok(Some(stat)),
+                Existing::Refuse(_) => return Err(self.exists()),
+            },
+            FileType::Directory => "is a folder",
+            FileType::Fifo => "is a FIFO",
+            FileType::Socket => "is a socket",
+            FileType::BlockDevice => "is a block device",
+            FileType::CharacterDevice => "is a character device",
+            FileType::Unknown => "is no regular file",
+        };
+        Err(self.refuse(format!("{what}; give the name of a regular file")))
+    }
+
+    /// Finds out, before the work, what would keep the system from giving the name away.
+    fn check_replaceable(&self) -> Result<()> {
+        let (folder, name) = (&*self.folder, &self.name);
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        if let Ok(found) = fs::statx(folder, name, flags, StatxFlags::empty())
+            && found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+        {
+            return Err(self.refuse(
+                "is a mount point, as a single file that is bound into a container, and cannot be \
+                 replaced; mount its folder instead",
+            ));
+        }
+        // As if it were a folder: ENOTDIR if it might be removed, else what forbids that, such as
+        // another's file in a sticky folder. A file is never removed so (unlink(2)).
+        match fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
+            Err(e @ (Errno::PERM | Errno::ACCESS | Errno::ROFS)) => {
+                Err(self.fail("cannot replace", e))
             }
-        },
-        FileType::Directory => "is a folder",
-        FileType::Fifo => "is a FIFO",
-        FileType::Socket => "is a socket",
-        FileType::BlockDevice => "is a block device",
-        FileType::CharacterDevice => "is a character device",
-        FileType::Unknown => "is no regular file",
-    };
-    Err(Error::output(
-        operand,
-        format!("{what}; give the name of a regular file"),
-    ))
+            _ => Ok(()),
+        }
+    }
+
+    /// What has a name in the folder; links are not followed.
+    pub fn stat(&self, name: &OsStr) -> rustix::io::Result<Stat> {
+        fs::statat(&*self.folder, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Opens what has a name in the folder, if it is a regular file.
+    pub fn open(&self, name: &OsStr) -> Option<OwnedFd> {
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = retry_on_intr(|| fs::openat(&*self.folder, name, flags, Mode::empty())).ok()?;
+        let stat = fs::fstat(&file).ok()?;
+        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(file)
+    }
+
+    /// Makes a file that was not there, with mode 0600 less the umask.
+    pub fn make(&self, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        retry_on_intr(|| fs::openat(&*self.folder, name, flags, mode()))
+    }
+
+    /// Makes a file without a name, where the file system has such.
+    pub fn make_unnamed(&self) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        retry_on_intr(|| fs::openat(&*self.folder, c".", flags, mode()))
+    }
+
+    /// Removes a name; that it may fail is the caller's to know.
+    pub fn remove(&self, name: &OsStr) {
+        let _ = fs::unlinkat(&*self.folder, name, AtFlags::empty());
+    }
+
+    pub fn exists(&self) -> Error {
+        match self.existing {
+            Existing::Refuse(flag) => Error::Exists {
+                operand: self.operand.clone(),
+                flag,
+            },
+            Existing::Replace => self.fail("cannot replace", Errno::EXIST),
+        }
+    }
+
+    pub fn fail(&self, what: &'static str, e: Errno) -> Error {
+        self.refuse((what, e))
+    }
+
+    pub fn refuse(&self, why: impl Into<Why>) -> Error {
+        Error::output(&self.operand, why)
+    }
+}
+
+fn mode() -> Mode {
+    Mode::RUSR | Mode::WUSR
 }

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::Stat;
-
 use super::Snapshot;
 use super::block::Lease;
 use super::in_place::InPlace;
@@ -15,8 +13,8 @@ use super::tree::Leaf;
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, try_grow};
 use crate::format::Target;
-use crate::sink::{Existing, PendingFile};
-use crate::source::identity;
+use crate::sink::{Existing, PendingFile, Sync};
+use crate::source::leads_to;
 
 /// Bytes that the buffers of all threads may take together.
 const BUFFERS_MAX: usize = 20 << 20;
@@ -66,17 +64,21 @@ impl Snapshot {
         control.check()?;
         let output = match options.in_place {
             true => {
-                let output = InPlace::open(options.path)?;
-                self.refuse_itself(options.path, output.stat())?;
+                let output = InPlace::open(options.path, options.force_share)?;
+                self.refuse_itself(options.path)?;
+                if !options.force_share {
+                    output.lock()?;
+                }
                 output.set_len(size)?;
                 Output::Old(output)
             }
             false => {
-                // What cannot be looked at is told by what creates it.
-                if let Ok(stat) = rustix::fs::stat(options.path) {
-                    self.refuse_itself(options.path, &stat)?;
-                }
-                let output = PendingFile::create(options.path, options.existing)?;
+                let sync = match options.sync {
+                    true => Sync::Yes("HEXZ_EXTRACT_NO_SYNC"),
+                    false => Sync::No,
+                };
+                self.refuse_itself(options.path)?;
+                let output = PendingFile::create(options.path, options.existing, sync)?;
                 output.set_len(size)?;
                 Output::New(output)
             }
@@ -103,15 +105,17 @@ impl Snapshot {
         // The last look at the cancel handle: once the output has its name, it stays.
         control.end(written())?;
         match output {
-            Output::New(file) => file.publish(options.sync),
+            Output::New(file) => file.publish(),
             Output::Old(file) if options.sync => file.sync(),
             Output::Old(_) => Ok(()),
         }
     }
 
-    fn refuse_itself(&self, path: &Path, stat: &Stat) -> Result<()> {
-        if self.storage.identity() != Some(identity(stat)) {
-            return Ok(());
+    /// What cannot be looked at is told by what creates or opens it.
+    fn refuse_itself(&self, path: &Path) -> Result<()> {
+        match self.storage.file() {
+            Some(file) if leads_to(path, file) == Ok(true) => {}
+            _ => return Ok(()),
         }
         Err(Error::InvalidArgument(format!(
             "output '{}': is the snapshot '{}' itself; give another file",

@@ -9,6 +9,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::team::Beat;
 use crate::error::{Error, Result, Why};
+use crate::lock::{self, Lock, Use};
 
 /// Zeros for what cannot be zeroed by the system.
 static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
@@ -21,17 +22,39 @@ pub(super) struct InPlace {
 }
 
 impl InPlace {
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens what is there already. Without `share` a block device is claimed, which fails while
+    /// somebody else has it: mounted, or as part of another device (open(2), O_EXCL).
+    pub fn open(path: &Path, share: bool) -> Result<Self> {
         let operand = path.display().to_string();
         let fail = |what| {
             let operand = &operand;
             move |e: Errno| Error::output(operand, (what, e))
         };
+        let is_device =
+            |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice;
+        let found = fs::stat(path).map_err(fail("cannot open"))?;
         // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
-        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
-            .map_err(fail("cannot open"))?;
+        let mut flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        if !share && is_device(&found) {
+            flags |= OFlags::EXCL;
+        }
+        let open = |access| retry_on_intr(|| fs::openat(CWD, path, flags | access, Mode::empty()));
+        // For reading too, which shared locks need; a file that may only be written goes without.
+        let file = match open(OFlags::RDWR) {
+            Err(Errno::ACCESS) => open(OFlags::WRONLY),
+            opened => opened,
+        };
+        let file = file.map_err(|e| match e {
+            Errno::BUSY if is_device(&found) => fail(
+                "is in use: mounted, swapped to, or a part of another device; stop that, or set \
+                 HEXZ_EXTRACT_FORCE_SHARE to write over it all the same",
+            )(e),
+            e => fail("cannot open")(e),
+        })?;
         let stat = fs::fstat(&file).map_err(fail("cannot look at it"))?;
+        if is_device(&stat) != is_device(&found) {
+            return Err(Error::output(&operand, "was replaced while it was opened"));
+        }
         let kind = FileType::from_raw_mode(stat.st_mode);
         if !matches!(kind, FileType::RegularFile | FileType::BlockDevice) {
             let text =
@@ -46,8 +69,16 @@ impl InPlace {
         })
     }
 
-    pub fn stat(&self) -> &Stat {
-        &self.stat
+    /// Keeps out whoever reads or writes the file with QEMU's locks, until it is closed.
+    pub fn lock(&self) -> Result<()> {
+        match lock::hold(&self.file, Use::Write) {
+            Ok(Lock::Held | Lock::Unknown) => Ok(()),
+            Ok(Lock::Taken) => Err(self.fail(
+                "is locked by a program that uses it, such as the machine that runs from it; stop \
+                 that, or set HEXZ_EXTRACT_FORCE_SHARE to write over it all the same",
+            )),
+            Err(e) => Err(self.fail(("cannot lock", e))),
+        }
     }
 
     /// Makes a file `len` bytes long; checks that a device is as long at least.

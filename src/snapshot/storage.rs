@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -9,7 +10,6 @@ use rustix::fs::{self, CWD, FileType, FlockOperation, Mode, OFlags, SeekFrom};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Result, Why};
-use crate::source::{Identity, identity};
 
 /// Bytes that can be read at any offset, from many threads at once.
 pub trait Storage: Send + Sync {
@@ -22,8 +22,8 @@ pub trait Storage: Send + Sync {
     /// Fills all of `buf` from `offset`, or fails; `buf` may then hold anything.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
-    /// What file it is, if it is one.
-    fn identity(&self) -> Option<Identity> {
+    /// The open file that it is, if it is one.
+    fn file(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 }
@@ -34,7 +34,6 @@ pub(super) struct FileStorage {
     operand: String,
     file: File,
     size: u64,
-    identity: Identity,
 }
 
 impl FileStorage {
@@ -91,7 +90,6 @@ impl FileStorage {
         };
         fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
         Ok(FileStorage {
-            identity: identity(&stat),
             operand,
             file: file.into(),
             size,
@@ -123,8 +121,8 @@ impl Storage for FileStorage {
             })
     }
 
-    fn identity(&self) -> Option<Identity> {
-        Some(self.identity)
+    fn file(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
     }
 }
 

@@ -3,11 +3,13 @@
 mod cache;
 mod qcow2;
 mod raw;
+mod same;
 
 use std::path::Path;
 
 pub use qcow2::{Decompressors, PackedCluster, Qcow2Source};
-pub use raw::{RawSource, identity};
+pub use raw::RawSource;
+pub use same::leads_to;
 
 use crate::error::{Error, Result};
 
@@ -32,13 +34,18 @@ pub enum Content {
     Zero,
 }
 
-/// Device and inode: what a file is, whatever its name.
+/// What a file is, whatever its name: device and inode, and since some file systems have one inode
+/// number for all, what else tells files apart while nobody writes to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Device that holds the file, or that the block device is.
     pub device: u64,
     /// Inode on it; 0 for a block device.
     pub inode: u64,
+    /// Bytes in it; 0 for a block device.
+    pub size: i64,
+    /// When its contents and its inode changed last, seconds and nanoseconds; zeros likewise.
+    pub changed: [(i64, i64); 2],
 }
 
 /// A stream's bytes at any offset. Used by one thread at a time.
@@ -76,8 +83,13 @@ pub trait Source {
     /// Fails if the source changed since it was opened.
     fn check_unchanged(&self) -> Result<()>;
 
-    /// The files that it reads, so that none of them becomes the output.
+    /// The files that it reads, to tell when one is named twice.
     fn identities(&self) -> Vec<Identity>;
+
+    /// Whether a path leads to a file that it reads, which may then not become the output.
+    fn reads(&self, _path: &Path) -> rustix::io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// What a caller lets a source do.

@@ -1,16 +1,16 @@
 //! Regular files and block devices, taken as they are.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::cache::PageCache;
-use super::{Content, Identity, Source};
+use super::{Content, Identity, Source, leads_to};
 use crate::error::{Error, Result};
 use crate::format::STREAM_SIZE_MAX;
-use crate::lock::{self, Lock};
+use crate::lock::{self, Lock, Use};
 
 /// A file or block device. Read with pread and never mapped: a file that shrinks under a mapping
 /// would kill the host process.
@@ -48,7 +48,7 @@ impl RawSource {
             }
         };
         if !share {
-            let locked = lock::hold(&file);
+            let locked = lock::hold(&file, Use::Read);
             if locked.map_err(|e| Error::source(&operand, ("cannot lock", e)))? == Lock::Taken {
                 return Err(Error::source(
                     &operand,
@@ -177,18 +177,29 @@ impl Source for RawSource {
     fn identities(&self) -> Vec<Identity> {
         vec![identity(&self.opened)]
     }
+
+    fn reads(&self, path: &Path) -> rustix::io::Result<bool> {
+        leads_to(path, self.file.as_fd())
+    }
 }
 
 /// What the file behind a stat is, whatever its name.
-pub fn identity(stat: &Stat) -> Identity {
+fn identity(stat: &Stat) -> Identity {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::BlockDevice => Identity {
             device: stat.st_rdev,
             inode: 0,
+            size: 0,
+            changed: [(0, 0); 2],
         },
         _ => Identity {
             device: stat.st_dev,
             inode: stat.st_ino,
+            size: stat.st_size,
+            changed: [
+                (stat.st_mtime, stat.st_mtime_nsec),
+                (stat.st_ctime, stat.st_ctime_nsec),
+            ],
         },
     }
 }

@@ -203,4 +203,13 @@ impl Source for Qcow2Source {
     fn identities(&self) -> Vec<Identity> {
         self.files().flat_map(Source::identities).collect()
     }
+
+    fn reads(&self, path: &Path) -> rustix::io::Result<bool> {
+        for file in self.files() {
+            if file.reads(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
