@@ -12,7 +12,7 @@ for how in -r ''; do # a backing file in use is only read
     exec 7>hold 8<said
     echo length >&7
     read -r _ <&8
-    expect "an image that a machine has ($how)" 1 'FORCE_SHARE' hexz extract -q disk.hxz machine.raw --in-place
+    expect "an image that a machine has ($how)" 1 'set --force-share' hexz extract -q disk.hxz machine.raw --in-place
     check "it is as it was" cmp before.raw machine.raw
     exec 7>&- 8<&-
     wait

@@ -9,7 +9,7 @@ on() { # KIND: build and extract on what is mounted at mnt
     expect "$1: build" 0 '' hexz build -q disk.raw mnt/new.hxz
     check "$1: it is whole" cmp disk.hxz mnt/new.hxz
     expect "$1: build over" 0 '' hexz build -q disk.raw mnt/new.hxz --overwrite
-    expect "$1: refused, since it is there" 1 'HEXZ_ERR_EXISTS' hexz build -q disk.raw mnt/new.hxz
+    expect "$1: refused, since it is there" 1 '(HEXZ_ERR_EXISTS)' hexz build -q disk.raw mnt/new.hxz
     expect "$1: a long name" 0 '' hexz build -q disk.raw "mnt/$long"
     if [ "$1" = rclone ]; then # which writes front to back only
         holds_only mnt new.hxz "$long"
