@@ -107,7 +107,8 @@ enum class Status : std::int32_t {
     state = HEXZ_ERR_STATE,
     internal = HEXZ_ERR_INTERNAL,
     io = HEXZ_ERR_IO,
-    not_encrypted = HEXZ_ERR_NOT_ENCRYPTED
+    not_encrypted = HEXZ_ERR_NOT_ENCRYPTED,
+    again = HEXZ_ERR_AGAIN ///< A push builder would have to wait: not in this version.
 };
 
 /** Format of a disk image. */
@@ -132,7 +133,8 @@ enum class Compression : std::uint32_t {
 enum class ExtentKind : std::uint32_t {
     data = HEXZ_EXTENT_DATA,
     zero = HEXZ_EXTENT_ZERO,
-    parent = HEXZ_EXTENT_PARENT
+    parent = HEXZ_EXTENT_PARENT,
+    same = HEXZ_EXTENT_SAME ///< Of a comparison of two snapshots: not in this version.
 };
 
 /** What a password is asked for: a new one, that of a snapshot, that of its parent. */
@@ -171,6 +173,7 @@ struct Profile {
     std::uint32_t cdc_min = 0; ///< This and the next two: all 0 for the default.
     std::uint32_t cdc_avg = 0;
     std::uint32_t cdc_max = 0;
+    std::uint32_t features = 0; ///< HEXZ_PROFILE_ flags: none in this version.
 };
 
 struct Progress {
@@ -216,6 +219,7 @@ struct Info {
     std::uint64_t file_size = 0;
     std::uint64_t logical_size = 0; ///< Of all streams.
     std::uint64_t blocks = 0;
+    std::uint32_t ancestor_count = 0; ///< Snapshots that it leans on: none in this version.
 };
 
 struct StreamInfo {
@@ -317,6 +321,7 @@ struct BuildOptions {
     bool sync = true; ///< Wait until the output is on stable storage.
     bool allow_backing = false; ///< Let an image open other files. Only if you trust it with yours.
     bool force_share = false;   ///< Skip image locks and the check that no source changed meanwhile.
+    bool allow_change = false;  ///< Skip only the check that no source changed meanwhile.
     Format source_format = Format::detect;
     std::uint32_t threads = 0;      ///< Threads that use CPU, the calling one included; 0: all CPUs.
     std::uint64_t memory_limit = 0; ///< Bytes; 0: 256 MiB.
@@ -333,6 +338,14 @@ struct OpenOptions {
     std::optional<Root> expect_root{}; ///< Another root is Status::corrupt.
     std::uint64_t cache_size = 0;      ///< Bytes of decoded blocks to keep in memory; 0: 32 MiB.
     const Cancel *cancel = nullptr;
+    /** KiB of memory that a password may cost at most; more is Status::unsupported. 0: 1 GiB. */
+    std::uint32_t kdf_memory_max_kib = 0;
+    bool no_hints = false; ///< Do not follow the names of ancestors that the snapshot records.
+};
+
+struct RekeyOptions {
+    std::uint32_t kdf_memory_max_kib = 0; ///< As in OpenOptions, for the passwords that are there.
+    const Cancel *cancel = nullptr; ///< Stops it until the file begins to change.
 };
 
 struct VerifyOptions {
@@ -345,6 +358,7 @@ struct ExtractOptions {
     bool overwrite = false; ///< Replace an output that is there, in one step at the end.
     bool sync = true;
     bool in_place = false; ///< Write over a file or block device that is there: not whole or nothing.
+    bool force_share = false; ///< In place, although somebody else holds the output.
     std::uint32_t threads = 0; ///< As in BuildOptions.
     ProgressCallback progress{};
     const Cancel *cancel = nullptr;
@@ -625,7 +639,8 @@ public:
         opts.stream = index_;
         opts.output = detail::c_string(output, "the output's path");
         opts.flags = (options.overwrite ? HEXZ_EXTRACT_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_EXTRACT_NO_SYNC) |
-                     (options.in_place ? HEXZ_EXTRACT_IN_PLACE : 0u);
+                     (options.in_place ? HEXZ_EXTRACT_IN_PLACE : 0u) |
+                     (options.force_share ? HEXZ_EXTRACT_FORCE_SHARE : 0u);
         opts.threads = options.threads;
         opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
         callbacks.give_progress(opts);
@@ -656,7 +671,8 @@ public:
         detail::Callbacks callbacks(&none, &options.password);
         hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
         opts.path = detail::c_string(path, "the snapshot's path");
-        opts.flags = options.allow_plain ? HEXZ_OPEN_ALLOW_PLAIN : 0u;
+        opts.flags = (options.allow_plain ? HEXZ_OPEN_ALLOW_PLAIN : 0u) | (options.no_hints ? HEXZ_OPEN_NO_HINTS : 0u);
+        opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
         opts.cache_size = options.cache_size;
         opts.expect_root = options.expect_root ? options.expect_root->data() : nullptr;
         opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
@@ -686,6 +702,7 @@ public:
         result.file_size = info.file_size;
         result.logical_size = info.logical_size;
         result.blocks = info.blocks;
+        result.ancestor_count = info.ancestor_count;
         return result;
     }
 
@@ -800,6 +817,7 @@ inline BuildReport build(const BuildOptions &options)
         custom.cdc_min = profile->cdc_min;
         custom.cdc_avg = profile->cdc_avg;
         custom.cdc_max = profile->cdc_max;
+        custom.features = profile->features;
         opts.custom = &custom;
     } else {
         opts.profile = detail::c_string(std::get<std::string>(options.profile), "the profile's name");
@@ -807,7 +825,8 @@ inline BuildReport build(const BuildOptions &options)
     opts.flags = (options.encrypt ? HEXZ_BUILD_ENCRYPT : 0u) | (options.cdc ? HEXZ_BUILD_CDC : 0u) |
                  (options.overwrite ? HEXZ_BUILD_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_BUILD_NO_SYNC) |
                  (options.allow_backing ? HEXZ_BUILD_ALLOW_BACKING : 0u) |
-                 (options.force_share ? HEXZ_BUILD_FORCE_SHARE : 0u);
+                 (options.force_share ? HEXZ_BUILD_FORCE_SHARE : 0u) |
+                 (options.allow_change ? HEXZ_BUILD_ALLOW_CHANGE : 0u);
     opts.source_format = static_cast<std::uint32_t>(options.source_format);
     opts.threads = options.threads;
     opts.memory_limit = options.memory_limit;
@@ -850,7 +869,7 @@ inline BuildReport build(const BuildOptions &options)
  * remove). It does not take the file's key from somebody who had it: against those, build anew.
  */
 inline void rekey(const std::string &path, Rekey operation, const PasswordCallback &password,
-                  const KdfCost &kdf = {})
+                  const KdfCost &kdf = {}, const RekeyOptions &options = {})
 {
     const ProgressCallback none;
     detail::Callbacks callbacks(&none, &password);
@@ -860,6 +879,8 @@ inline void rekey(const std::string &path, Rekey operation, const PasswordCallba
     opts.kdf_memory_kib = kdf.memory_kib;
     opts.kdf_passes = kdf.passes;
     opts.kdf_lanes = kdf.lanes;
+    opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
+    opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
     callbacks.give_password(opts);
     callbacks.check(hexz_snapshot_rekey(&opts));
 }
@@ -878,7 +899,8 @@ inline void rekey(const std::string &path, Rekey operation, const PasswordCallba
             found.dictionary != 0,
             found.cdc_min,
             found.cdc_avg,
-            found.cdc_max};
+            found.cdc_max,
+            found.features};
 }
 
 [[nodiscard]] inline std::vector<std::string> profile_names()

@@ -48,6 +48,9 @@ type BuildOptions struct {
 	// ForceShare skips image locks and the check that no source changed while
 	// it was read. The snapshot then holds no one moment.
 	ForceShare bool
+	// AllowChange skips only the check that no source changed while it was
+	// read, and keeps the locks. The snapshot then may hold no one moment.
+	AllowChange bool
 
 	// Threads that use CPU; 0: as many as the CPUs that this process may use.
 	// GOMAXPROCS has no part in it. The snapshot does not depend on it.
@@ -167,7 +170,8 @@ func (o *BuildOptions) inC(a *arguments) C.hexz_build_opts {
 			flag(o.Overwrite, C.HEXZ_BUILD_OVERWRITE) |
 			flag(o.NoSync, C.HEXZ_BUILD_NO_SYNC) |
 			flag(o.AllowBacking, C.HEXZ_BUILD_ALLOW_BACKING) |
-			flag(o.ForceShare, C.HEXZ_BUILD_FORCE_SHARE),
+			flag(o.ForceShare, C.HEXZ_BUILD_FORCE_SHARE) |
+			flag(o.AllowChange, C.HEXZ_BUILD_ALLOW_CHANGE),
 		source:        a.optional("Source", o.Source),
 		memory:        a.optional("Memory", o.Memory),
 		output:        a.optional("Output", o.Output),

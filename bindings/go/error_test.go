@@ -69,6 +69,7 @@ func TestStatuses(t *testing.T) {
 		hexz.ErrUnknownProfile:  "HEXZ_ERR_UNKNOWN_PROFILE",
 		hexz.ErrWrongPassword:   "HEXZ_ERR_WRONG_PASSWORD",
 		hexz.ErrNotEncrypted:    "HEXZ_ERR_NOT_ENCRYPTED",
+		hexz.ErrAgain:           "HEXZ_ERR_AGAIN",
 		hexz.Status(-999):       "unknown status",
 	}
 	for status, name := range names {

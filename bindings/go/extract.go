@@ -18,6 +18,9 @@ type ExtractOptions struct {
 	// at least. Not whole or nothing: a failure leaves some of the old bytes
 	// and some of the new, and the error says so. Not with Overwrite.
 	InPlace bool
+	// ForceShare, with InPlace, writes although a running machine or another
+	// program holds the output.
+	ForceShare bool
 	// Threads is as BuildOptions.Threads.
 	Threads int
 	// Progress is told how far the work has come, or nil.
@@ -37,7 +40,8 @@ func (st *Stream) Extract(ctx context.Context, output string, options *ExtractOp
 		struct_size: C.sizeof_hexz_extract_opts,
 		flags: flag(options.Overwrite, C.HEXZ_EXTRACT_OVERWRITE) |
 			flag(options.NoSync, C.HEXZ_EXTRACT_NO_SYNC) |
-			flag(options.InPlace, C.HEXZ_EXTRACT_IN_PLACE),
+			flag(options.InPlace, C.HEXZ_EXTRACT_IN_PLACE) |
+			flag(options.ForceShare, C.HEXZ_EXTRACT_FORCE_SHARE),
 		stream:  st.index,
 		threads: a.uint32("Threads", options.Threads),
 		output:  a.text("output", output),

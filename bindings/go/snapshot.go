@@ -25,6 +25,12 @@ type OpenOptions struct {
 	// CacheSize is how many bytes of decoded blocks and index pages to keep in
 	// memory; 0: 32 MiB.
 	CacheSize int64
+	// KDFMemoryMaxKiB is how much memory making a key from a password may take
+	// at most; 0: 1 GiB, the most that the format allows. A key slot that asks
+	// for more is [ErrUnsupported].
+	KDFMemoryMaxKiB int
+	// NoHints: the names of ancestors that a snapshot records are not followed.
+	NoHints bool
 }
 
 // Snapshot is a snapshot file, open for reading. Any number of goroutines may
@@ -59,9 +65,11 @@ func Open(ctx context.Context, path string, options *OpenOptions) (*Snapshot, er
 	defer a.free()
 	opts := C.hexz_open_opts{
 		struct_size: C.sizeof_hexz_open_opts,
-		flags:       flag(options.AllowPlain, C.HEXZ_OPEN_ALLOW_PLAIN),
-		cache_size:  a.uint64("CacheSize", options.CacheSize),
-		path:        a.text("path", path),
+		flags: flag(options.AllowPlain, C.HEXZ_OPEN_ALLOW_PLAIN) |
+			flag(options.NoHints, C.HEXZ_OPEN_NO_HINTS),
+		cache_size:         a.uint64("CacheSize", options.CacheSize),
+		path:               a.text("path", path),
+		kdf_memory_max_kib: a.uint32("KDFMemoryMaxKiB", options.KDFMemoryMaxKiB),
 	}
 	if err := a.err(); err != nil {
 		return nil, err

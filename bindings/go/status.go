@@ -64,6 +64,8 @@ const (
 	// ErrNotEncrypted: a PasswordFunc was given for a plain snapshot, without
 	// OpenOptions.AllowPlain.
 	ErrNotEncrypted Status = C.HEXZ_ERR_NOT_ENCRYPTED
+	// ErrAgain: a push builder would have to wait. Not in this version.
+	ErrAgain Status = C.HEXZ_ERR_AGAIN
 )
 
 // String is the name of the status in the C API, such as "HEXZ_ERR_SOURCE".

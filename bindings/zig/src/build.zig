@@ -48,6 +48,8 @@ pub const BuildOptions = struct {
     allow_backing: bool = false,
     /// Skips QEMU's image locks and the check that no source changed while it was read.
     force_share: bool = false,
+    /// Skips only the check that no source changed while it was read, and keeps the locks.
+    allow_change: bool = false,
     /// Threads that use CPU, the calling one included: 1 starts none. 0: as many as the CPUs that this
     /// process may use. The snapshot does not depend on it.
     threads: u32 = 0,
@@ -65,6 +67,7 @@ pub const BuildOptions = struct {
         if (!options.sync) bits |= c.HEXZ_BUILD_NO_SYNC;
         if (options.allow_backing) bits |= c.HEXZ_BUILD_ALLOW_BACKING;
         if (options.force_share) bits |= c.HEXZ_BUILD_FORCE_SHARE;
+        if (options.allow_change) bits |= c.HEXZ_BUILD_ALLOW_CHANGE;
         return bits;
     }
 };

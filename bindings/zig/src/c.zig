@@ -28,6 +28,7 @@ pub const HEXZ_ERR_STATE: i32 = -18;
 pub const HEXZ_ERR_INTERNAL: i32 = -19;
 pub const HEXZ_ERR_IO: i32 = -20;
 pub const HEXZ_ERR_NOT_ENCRYPTED: i32 = -21;
+pub const HEXZ_ERR_AGAIN: i32 = -22;
 
 // hexz_build_opts.flags
 pub const HEXZ_BUILD_ENCRYPT: u64 = 1;
@@ -36,14 +37,22 @@ pub const HEXZ_BUILD_OVERWRITE: u64 = 4;
 pub const HEXZ_BUILD_NO_SYNC: u64 = 8;
 pub const HEXZ_BUILD_ALLOW_BACKING: u64 = 16;
 pub const HEXZ_BUILD_FORCE_SHARE: u64 = 32;
+pub const HEXZ_BUILD_ALLOW_CHANGE: u64 = 64;
+pub const HEXZ_BUILD_FOLD: u64 = 128;
 
 // hexz_extract_opts.flags
 pub const HEXZ_EXTRACT_OVERWRITE: u64 = 1;
 pub const HEXZ_EXTRACT_NO_SYNC: u64 = 2;
 pub const HEXZ_EXTRACT_IN_PLACE: u64 = 4;
+pub const HEXZ_EXTRACT_FORCE_SHARE: u64 = 8;
 
 // hexz_open_opts.flags
 pub const HEXZ_OPEN_ALLOW_PLAIN: u64 = 1;
+pub const HEXZ_OPEN_NO_HINTS: u64 = 2;
+
+// hexz_profile.features
+pub const HEXZ_PROFILE_REFERENCES: u32 = 1;
+pub const HEXZ_PROFILE_FLOAT: u32 = 2;
 
 // hexz_source.flags, hexz_storage.flags
 pub const HEXZ_SOURCE_CONCURRENT: u64 = 1;
@@ -67,6 +76,7 @@ pub const HEXZ_COMPRESSION_ZSTD: u32 = 2;
 pub const HEXZ_EXTENT_DATA: u32 = 1;
 pub const HEXZ_EXTENT_ZERO: u32 = 2;
 pub const HEXZ_EXTENT_PARENT: u32 = 3;
+pub const HEXZ_EXTENT_SAME: u32 = 4;
 
 // hexz_password_request.purpose
 pub const HEXZ_PASSWORD_CREATE: u32 = 1;
@@ -85,8 +95,16 @@ pub const HEXZ_REKEY_ADD: u32 = 1;
 pub const HEXZ_REKEY_REPLACE: u32 = 2;
 pub const HEXZ_REKEY_REMOVE: u32 = 3;
 
+// hexz_live_opts.flags
+pub const HEXZ_LIVE_TRACK: u64 = 1;
+
+// hexz_pager_opts.flags
+pub const HEXZ_PAGER_UFFD: u64 = 1;
+
 pub const hexz_builder = opaque {};
 pub const hexz_cancel = opaque {};
+pub const hexz_live = opaque {};
+pub const hexz_pager = opaque {};
 pub const hexz_snapshot = opaque {};
 pub const hexz_status = i32;
 pub const hexz_profile = extern struct {
@@ -98,7 +116,7 @@ pub const hexz_profile = extern struct {
     cdc_min: u32 = 0,
     cdc_avg: u32 = 0,
     cdc_max: u32 = 0,
-    reserved: u32 = 0,
+    features: u32 = 0,
 };
 
 pub const hexz_password_request = extern struct {
@@ -135,6 +153,10 @@ pub const hexz_stream = extern struct {
     format: u32 = 0,
     path: ?[*:0]const u8 = null,
     source: ?*const hexz_source = null,
+    snapshot: ?*const hexz_snapshot = null,
+    live: ?*const hexz_live = null,
+    snapshot_stream: u32 = 0,
+    reserved: u32 = 0,
 };
 
 pub const hexz_sink = extern struct {
@@ -195,6 +217,9 @@ pub const hexz_build_opts = extern struct {
     kdf_passes: u32 = 0,
     kdf_lanes: u32 = 0,
     reserved2: u32 = 0,
+    bases: ?[*]const *const hexz_snapshot = null,
+    base_count: usize = 0,
+    spill: ?[*:0]const u8 = null,
 };
 
 pub const hexz_storage = extern struct {
@@ -203,9 +228,19 @@ pub const hexz_storage = extern struct {
     size: u64 = 0,
     flags: u64 = 0,
     read_at: ?*const fn (user_data: ?*anyopaque, offset: u64, buf: ?*anyopaque, len: usize) callconv(.c) i32 = null,
-    reserved: usize = 0,
+    release: ?*const fn (user_data: ?*anyopaque) callconv(.c) void = null,
 };
 
+pub const hexz_ancestor = extern struct {
+    struct_size: usize = 0,
+    root: ?*const [32]u8 = null,
+    hint: ?[*:0]const u8 = null,
+    path: ?[*:0]const u8 = null,
+    storage: ?*const hexz_storage = null,
+    snapshot: ?*const hexz_snapshot = null,
+};
+
+pub const hexz_ancestor_fn = ?*const fn (user_data: ?*anyopaque, ancestor: *hexz_ancestor) callconv(.c) i32;
 pub const hexz_open_opts = extern struct {
     struct_size: usize = 0,
     reserved: usize = 0,
@@ -219,6 +254,10 @@ pub const hexz_open_opts = extern struct {
     parent_snapshot: ?*const hexz_snapshot = null,
     expect_root: ?*const [32]u8 = null,
     cancel: ?*const hexz_cancel = null,
+    ancestor: hexz_ancestor_fn = null,
+    ancestor_data: ?*anyopaque = null,
+    kdf_memory_max_kib: u32 = 0,
+    reserved2: u32 = 0,
 };
 
 pub const hexz_info = extern struct {
@@ -237,6 +276,16 @@ pub const hexz_info = extern struct {
     file_size: u64 = 0,
     logical_size: u64 = 0,
     blocks: u64 = 0,
+    ancestor_count: u32 = 0,
+    reserved2: u32 = 0,
+};
+
+pub const hexz_ancestor_info = extern struct {
+    struct_size: usize = 0,
+    root: [32]u8 = @splat(0),
+    hint: [256]u8 = @splat(0),
+    bytes_inherited: u64 = 0,
+    file_size: u64 = 0,
 };
 
 pub const hexz_stream_info = extern struct {
@@ -301,6 +350,66 @@ pub const hexz_rekey_opts = extern struct {
     kdf_lanes: u32 = 0,
     password: hexz_password_fn = null,
     password_data: ?*anyopaque = null,
+    cancel: ?*const hexz_cancel = null,
+    kdf_memory_max_kib: u32 = 0,
+    reserved: u32 = 0,
+};
+
+pub const hexz_ram = extern struct {
+    struct_size: usize = 0,
+    addr: ?*anyopaque = null,
+    len: u64 = 0,
+    offset: u64 = 0,
+    page_size: u32 = 0,
+    reserved: u32 = 0,
+};
+
+pub const hexz_live_opts = extern struct {
+    struct_size: usize = 0,
+    flags: u64 = 0,
+    regions: ?[*]const *const hexz_ram = null,
+    region_count: usize = 0,
+    size: u64 = 0,
+    memory_limit: u64 = 0,
+    spill: ?[*:0]const u8 = null,
+};
+
+pub const hexz_live_stats = extern struct {
+    struct_size: usize = 0,
+    reserved: usize = 0,
+    freezes: u64 = 0,
+    freeze_ns: u64 = 0,
+    faults: u64 = 0,
+    fault_ns_max: u64 = 0,
+    bytes_saved: u64 = 0,
+    bytes_spilled: u64 = 0,
+    bytes_changed: u64 = 0,
+};
+
+pub const hexz_pager_opts = extern struct {
+    struct_size: usize = 0,
+    flags: u64 = 0,
+    regions: ?[*]const *const hexz_ram = null,
+    region_count: usize = 0,
+    stream: u32 = 0,
+    uffd: i32 = 0,
+    threads: u32 = 0,
+    reserved: u32 = 0,
+    trace: ?*const anyopaque = null,
+    trace_len: usize = 0,
+    failed: ?*const fn (user_data: ?*anyopaque, offset: u64, status: hexz_status) callconv(.c) void = null,
+    failed_data: ?*anyopaque = null,
+};
+
+pub const hexz_pager_stats = extern struct {
+    struct_size: usize = 0,
+    reserved: usize = 0,
+    faults: u64 = 0,
+    fault_ns_max: u64 = 0,
+    bytes_faulted: u64 = 0,
+    bytes_prefetched: u64 = 0,
+    bytes_left: u64 = 0,
+    failures: u64 = 0,
 };
 
 pub extern fn hexz_version() u32;
@@ -318,6 +427,8 @@ pub extern fn hexz_build(opts: *const hexz_build_opts) hexz_status;
 pub extern fn hexz_builder_new(opts: *const hexz_build_opts, out: *?*hexz_builder) hexz_status;
 pub extern fn hexz_builder_stream(builder: *hexz_builder, name: [*:0]const u8, kind: u32, size: u64, stream: *u32) hexz_status;
 pub extern fn hexz_builder_write(builder: *hexz_builder, stream: u32, offset: u64, data: *const anyopaque, len: usize) hexz_status;
+pub extern fn hexz_builder_try_write(builder: *hexz_builder, stream: u32, offset: u64, data: *const anyopaque, len: usize) hexz_status;
+pub extern fn hexz_builder_ready_fd(builder: *const hexz_builder, fd: *i32) hexz_status;
 pub extern fn hexz_builder_zero(builder: *hexz_builder, stream: u32, offset: u64, len: u64) hexz_status;
 pub extern fn hexz_builder_inherit(builder: *hexz_builder, stream: u32, offset: u64, len: u64) hexz_status;
 pub extern fn hexz_builder_finish(builder: *hexz_builder, report: ?*hexz_build_report) hexz_status;
@@ -326,9 +437,23 @@ pub extern fn hexz_snapshot_open(opts: *const hexz_open_opts, out: *?*hexz_snaps
 pub extern fn hexz_snapshot_close(snapshot: ?*hexz_snapshot) void;
 pub extern fn hexz_snapshot_info(snapshot: *const hexz_snapshot, out: *hexz_info) hexz_status;
 pub extern fn hexz_snapshot_stream(snapshot: *const hexz_snapshot, index: u32, out: *hexz_stream_info) hexz_status;
+pub extern fn hexz_snapshot_ancestor(snapshot: *const hexz_snapshot, index: u32, out: *hexz_ancestor_info) hexz_status;
 pub extern fn hexz_snapshot_find(snapshot: *const hexz_snapshot, name: [*:0]const u8, index: *u32) hexz_status;
 pub extern fn hexz_snapshot_read(snapshot: *const hexz_snapshot, stream: u32, offset: u64, buf: *anyopaque, len: usize) hexz_status;
 pub extern fn hexz_snapshot_extent(snapshot: *const hexz_snapshot, stream: u32, offset: u64, out: *hexz_extent) hexz_status;
+pub extern fn hexz_snapshot_diff(from: *const hexz_snapshot, from_stream: u32, to: *const hexz_snapshot, to_stream: u32, offset: u64, out: *hexz_extent) hexz_status;
 pub extern fn hexz_snapshot_verify(snapshot: *const hexz_snapshot, opts: *const hexz_verify_opts) hexz_status;
 pub extern fn hexz_snapshot_extract(snapshot: *const hexz_snapshot, opts: *const hexz_extract_opts) hexz_status;
 pub extern fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) hexz_status;
+pub extern fn hexz_live_new(opts: *const hexz_live_opts, out: *?*hexz_live) hexz_status;
+pub extern fn hexz_live_freeze(live: *hexz_live) hexz_status;
+pub extern fn hexz_live_thaw(live: *hexz_live) hexz_status;
+pub extern fn hexz_live_changed(live: *hexz_live, offset: u64, len: u64) hexz_status;
+pub extern fn hexz_live_discard(live: *hexz_live, offset: u64, len: u64) hexz_status;
+pub extern fn hexz_live_stats_get(live: *const hexz_live, out: *hexz_live_stats) hexz_status;
+pub extern fn hexz_live_free(live: ?*hexz_live) void;
+pub extern fn hexz_pager_new(snapshot: *const hexz_snapshot, opts: *const hexz_pager_opts, out: *?*hexz_pager) hexz_status;
+pub extern fn hexz_pager_fill(pager: *hexz_pager, progress: hexz_progress_fn, progress_data: ?*anyopaque, cancel: ?*const hexz_cancel) hexz_status;
+pub extern fn hexz_pager_trace(pager: *const hexz_pager, buf: ?*anyopaque, capacity: usize, len: *usize) hexz_status;
+pub extern fn hexz_pager_stats_get(pager: *const hexz_pager, out: *hexz_pager_stats) hexz_status;
+pub extern fn hexz_pager_free(pager: ?*hexz_pager) void;

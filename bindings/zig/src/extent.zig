@@ -11,6 +11,8 @@ pub const ExtentKind = enum(u32) {
     zero = c.HEXZ_EXTENT_ZERO,
     /// The bytes are the parent's at this place, and come from there.
     parent = c.HEXZ_EXTENT_PARENT,
+    /// Of a comparison of two snapshots: not in this version.
+    same = c.HEXZ_EXTENT_SAME,
     _,
 };
 

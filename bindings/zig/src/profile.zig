@@ -38,6 +38,8 @@ pub const Profile = struct {
     cdc_avg: u32,
     /// Largest chunk in bytes, at most 16 MiB.
     cdc_max: u32,
+    /// HEXZ_PROFILE_ flags of hexz.h: none in this version.
+    features: u32 = 0,
 
     /// The parameters behind a name.
     pub fn resolve(profile_name: []const u8) Error!Profile {
@@ -61,6 +63,7 @@ pub const Profile = struct {
         out.cdc_min = profile.cdc_min;
         out.cdc_avg = profile.cdc_avg;
         out.cdc_max = profile.cdc_max;
+        out.features = profile.features;
         return out;
     }
 };

@@ -4,6 +4,7 @@ const c = @import("c.zig");
 const Error = @import("status.zig").Error;
 const check = @import("failure.zig").check;
 const mirror = @import("mirror.zig");
+const Cancel = @import("cancel.zig").Cancel;
 const Text = @import("text.zig").Text;
 const Encryption = @import("password.zig").Encryption;
 const Keyring = @import("password.zig").Keyring;
@@ -24,12 +25,27 @@ pub const PasswordChange = union(enum) {
 /// snapshots go on as before. It does not take the file's key from somebody who had it: against that,
 /// build anew.
 pub fn rekey(path: []const u8, password: Password, change: PasswordChange) Error!void {
+    return rekeyWith(path, password, change, .{});
+}
+
+/// How to change passwords.
+pub const RekeyOptions = struct {
+    /// As `OpenOptions.kdf_memory_max_kib`, for the key slots that are there.
+    kdf_memory_max_kib: u32 = 0,
+    /// Stops the work when triggered, until the file begins to change.
+    cancel: ?Cancel = null,
+};
+
+/// The same with options.
+pub fn rekeyWith(path: []const u8, password: Password, change: PasswordChange, options: RekeyOptions) Error!void {
     var text: Text = .{};
     var keyring: Keyring = .{ .open = password };
     var opts = mirror.sized(c.hexz_rekey_opts);
     opts.path = try text.set(path);
     opts.password = Keyring.answer;
     opts.password_data = &keyring;
+    opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
+    if (options.cancel) |cancel| opts.cancel = cancel.handle;
     opts.operation = switch (change) {
         .add => c.HEXZ_REKEY_ADD,
         .replace => c.HEXZ_REKEY_REPLACE,

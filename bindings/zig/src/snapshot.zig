@@ -28,6 +28,11 @@ pub const OpenOptions = struct {
     expect_root: ?Root = null,
     /// Bytes of decoded blocks and index pages to keep in memory; 0: 32 MiB.
     cache_size: u64 = 0,
+    /// KiB of memory that making a key from a password may take at most; 0: 1 GiB, the most that the
+    /// format allows. A key slot that asks for more is `error.Unsupported`.
+    kdf_memory_max_kib: u32 = 0,
+    /// The names of ancestors that a snapshot records are not followed.
+    no_hints: bool = false,
     /// Stops the opening when triggered. Not used after `Snapshot.open` returned.
     cancel: ?Cancel = null,
 };
@@ -58,6 +63,8 @@ pub const Info = struct {
     logical_size: u64,
     /// Blocks stored in this file.
     blocks: u64,
+    /// Snapshots that this one leans on: none in this version.
+    ancestor_count: u32,
 };
 
 /// What a verify found.
@@ -99,6 +106,8 @@ pub const Snapshot = struct {
         opts.path = try text.set(path);
         opts.cache_size = options.cache_size;
         if (options.allow_plain) opts.flags |= c.HEXZ_OPEN_ALLOW_PLAIN;
+        if (options.no_hints) opts.flags |= c.HEXZ_OPEN_NO_HINTS;
+        opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
         var keyring: Keyring = .{ .open = options.password };
         if (options.password != null) {
             opts.password = Keyring.answer;

@@ -27,6 +27,7 @@ pub const Status = enum(c.hexz_status) {
     internal = c.HEXZ_ERR_INTERNAL,
     io = c.HEXZ_ERR_IO,
     not_encrypted = c.HEXZ_ERR_NOT_ENCRYPTED,
+    again = c.HEXZ_ERR_AGAIN,
     _,
 
     /// The name in C, such as "HEXZ_ERR_SOURCE".
@@ -80,6 +81,8 @@ pub const Error = error{
     IoFailed,
     /// A password was given for a plain snapshot, without `OpenOptions.allow_plain`.
     NotEncrypted,
+    /// A push builder would have to wait: not in this version.
+    WouldBlock,
     /// A status that this binding does not know: the library is newer.
     Unexpected,
 };
@@ -109,6 +112,7 @@ pub fn errorOf(status: Status) ?Error {
         .internal => error.Internal,
         .io => error.IoFailed,
         .not_encrypted => error.NotEncrypted,
+        .again => error.WouldBlock,
         _ => error.Unexpected,
     };
 }
