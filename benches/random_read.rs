@@ -74,6 +74,7 @@ fn open(path: &str, password: Option<&[u8]>) -> Snapshot {
         expect_root: None,
         allow_plain: false,
         cancel: None,
+        kdf_memory_max_kib: 0,
     };
     let mut callback = password.map(|password| {
         move |_: &Request<'_>, buffer: &mut [u8]| {

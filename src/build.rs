@@ -128,7 +128,8 @@ fn ask_and_derive(
     let password = ask(encrypt.password, &request)?;
     control.check()?;
     let operand = output.display().to_string();
-    let encryption = Encryption::new(password.bytes(), encrypt.cost, &operand)?;
+    let go_on = || control.check();
+    let encryption = Encryption::new(password.bytes(), encrypt.cost, &operand, &go_on)?;
     control.check()?;
     Ok(encryption)
 }

@@ -646,9 +646,10 @@ pub struct hexz_open_opts {
     pub ancestor: hexz_ancestor_fn,
     /// First argument of ancestor.
     pub ancestor_data: *mut c_void,
-    /// KiB of memory that making a key from a password may take at most; 0: 1048576, which is the
-    /// most that the format allows. A snapshot whose key slots ask for more is
-    /// HEXZ_ERR_UNSUPPORTED, before that memory is taken: whoever made it chose the cost.
+    /// KiB of memory that making a key from a password may take at most, since whoever made the
+    /// snapshot chose the cost; 0: 1048576, the most that the format allows. Passwords are tried on
+    /// the key slots in turn; one that asks for more is HEXZ_ERR_UNSUPPORTED when its turn comes,
+    /// before that memory is taken, and before a password is asked for if it is the first.
     pub kdf_memory_max_kib: u32,
     /// Zero.
     pub reserved2: u32,

@@ -2,7 +2,8 @@
 
 use super::abi::*;
 use super::args::Args;
-use super::callback::PasswordCallback;
+use super::callback::{PasswordCallback, with_control};
+use super::cancel;
 use super::guard::guard;
 use crate::error::Error;
 use crate::snapshot::{Operation, RekeyRequest, rekey};
@@ -18,14 +19,18 @@ use crate::snapshot::{Operation, RekeyRequest, rekey};
 /// wrong one, three times at most), and to add or replace with HEXZ_PASSWORD_CREATE for the new one.
 /// HEXZ_REKEY_REPLACE and HEXZ_REKEY_REMOVE are about the password that opened the file; if it was
 /// added more than once, all of it goes. The kdf_ fields are for the new password, as in
-/// hexz_build_opts.
+/// hexz_build_opts. kdf_memory_max_kib bounds what the passwords that are there may cost, as in
+/// hexz_open_opts.
+///
+/// opts->cancel is seen within 100 ms while keys are made, and until the file begins to change: the
+/// file is then as it was.
 ///
 /// It does not take the file's key from somebody who had it, nor from an older copy of the file:
 /// against those, build anew.
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _PASSWORD_REQUIRED, _INVALID_PASSWORD, _WRONG_PASSWORD,
 /// _CALLBACK, _NOT_ENCRYPTED, _STATE (removing the last password, adding a ninth), _NOT_SNAPSHOT,
-/// _UNSUPPORTED, _CORRUPT, _IO (it cannot be opened for writing, or another process changes it),
+/// _UNSUPPORTED (kdf_memory_max_kib among the reasons), _CORRUPT, _CANCELLED, _IO (it cannot be opened for writing, or another process changes it),
 /// _OUTPUT (writing or syncing failed; the text says whether the change was made), _NO_MEMORY,
 /// _INTERNAL.
 #[unsafe(no_mangle)]
@@ -33,9 +38,9 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
     guard(|| {
         let args = Args::of("hexz_snapshot_rekey");
         // SAFETY: the header asks for a hexz_rekey_opts with valid pointers in it.
-        let (opts, path) = unsafe {
+        let (opts, path, cancel) = unsafe {
             let opts = args.read(opts, "opts")?;
-            (opts, args.path(opts.path))
+            (opts, args.path(opts.path), cancel::borrow(opts.cancel))
         };
         let path = path.ok_or_else(|| args.invalid("opts.path is NULL"))?;
         args.flags(opts.flags, 0, "opts.flags")?;
@@ -50,12 +55,6 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
             let operand = path.display().to_string();
             return Err(Error::PasswordRequired { operand, code: 0 });
         };
-        if opts.kdf_memory_max_kib != 0 {
-            return Err(args.later("a limit of key derivation (opts.kdf_memory_max_kib)"));
-        }
-        if !opts.cancel.is_null() {
-            return Err(args.later("cancelling a change of passwords (opts.cancel)"));
-        }
         let request = RekeyRequest {
             path,
             operation: match opts.operation {
@@ -64,7 +63,10 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
                 _ => Operation::Remove,
             },
             cost,
+            memory_max_kib: opts.kdf_memory_max_kib,
         };
-        rekey(&request, &mut callback.function())
+        with_control(None, cancel, |control| {
+            rekey(&request, &mut callback.function(), control)
+        })
     })
 }

@@ -28,13 +28,14 @@ use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
 ///
 /// If the file is encrypted, opts->password is asked for its password, on this thread, up to three
 /// times; each asking costs what the builder chose (by default 64 MiB of memory for some tenths of a
-/// second, which are free again before the call returns). expect_root is compared before. A callback
+/// second, which are free again before the call returns), kdf_memory_max_kib at most; opts->cancel
+/// is seen within 100 ms meanwhile. expect_root is compared before. A callback
 /// for a file that is not encrypted is an error, since somebody may have put a plain file in its
 /// place, unless HEXZ_OPEN_ALLOW_PLAIN is set. The keys stay out of core dumps, and a forked child
 /// does not have them: there, calls on the handle that need them are HEXZ_ERR_STATE.
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
-/// feature of a later version), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
+/// feature of a later version, a password that costs more than kdf_memory_max_kib), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
 /// (ENOENT and others in hexz_last_errno()), _PASSWORD_REQUIRED (encrypted, and no callback or it
 /// declined), _INVALID_PASSWORD (empty or over 1024 bytes), _WRONG_PASSWORD, _CALLBACK,
 /// _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
@@ -88,9 +89,6 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         if opts.ancestor.is_some() {
             return Err(args.later("finding ancestors by a callback (opts.ancestor)"));
         }
-        if opts.kdf_memory_max_kib != 0 {
-            return Err(args.later("a limit of key derivation (opts.kdf_memory_max_kib)"));
-        }
 
         let options = OpenOptions {
             path,
@@ -98,6 +96,7 @@ pub unsafe extern "C" fn hexz_snapshot_open(
             expect_root,
             allow_plain: opts.flags & HEXZ_OPEN_ALLOW_PLAIN != 0,
             cancel,
+            kdf_memory_max_kib: opts.kdf_memory_max_kib,
         };
         let callback = PasswordCallback::new(opts.password, opts.password_data);
         let mut password = callback.map(PasswordCallback::function);

@@ -1,9 +1,8 @@
 //! From a password to a key: Argon2id (RFC 9106).
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-
+use super::argon2id::{BLOCK_SIZE, Block, Inputs, block_count, hash};
 use super::secret::{Pages, Secret};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Memory times passes, in KiB, that all slots of a file may cost together: what a hostile file
 /// can make us spend.
@@ -44,23 +43,30 @@ impl KdfCost {
         u64::from(self.memory_kib) * u64::from(self.passes)
     }
 
-    /// The key of a password. The cost must be bounded. Takes the memory only while it runs. Leaves
-    /// the key behind on the stack: for use within [`leaving_nothing`](super::secret::leaving_nothing).
-    pub fn derive(&self, password: &[u8], salt: &[u8; 32]) -> Result<Secret<32>> {
-        let refused = |e| Error::Internal(format!("Argon2id refuses {self:?}: {e}"));
-        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
-        let params = params.map_err(refused)?;
-        let count = params.block_count();
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    /// The key of a password. The cost must be bounded. Takes the memory only while it runs, and
+    /// asks `go_on` every few milliseconds: its error ends the work. Leaves the key behind on the
+    /// stack: for use within [`leaving_nothing`](super::secret::leaving_nothing).
+    pub fn derive(
+        &self,
+        password: &[u8],
+        salt: &[u8; 32],
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Secret<32>> {
+        let count = block_count(self);
         let mut key = Secret::zeroed()?;
         // Whoever sees the memory afterwards could go on from there without the password.
-        let mut pages = Pages::new(count * Block::SIZE, "the key derivation (kdf_memory_kib)")?;
+        let mut pages = Pages::new(count * BLOCK_SIZE, "the key derivation (kdf_memory_kib)")?;
         // SAFETY: so many blocks were mapped; a block is plain numbers, for which zero will do, and
         // is aligned to less than a page.
         let blocks =
             unsafe { std::slice::from_raw_parts_mut(pages.start().cast::<Block>(), count) };
-        let done = argon2.hash_password_into_with_memory(password, salt, &mut key[..], blocks);
-        done.map_err(refused)?;
+        let inputs = Inputs {
+            password,
+            salt,
+            secret: &[],
+            data: &[],
+        };
+        hash(self, &inputs, blocks, go_on, &mut key)?;
         Ok(key)
     }
 }
@@ -69,52 +75,72 @@ impl KdfCost {
 mod tests {
     use super::*;
 
-    /// RFC 9106, section 5.3. Its vector has a secret and associated data, which we do not use: this
-    /// holds the crate against it, and the next test our use of the crate against another's.
+    use argon2::{Algorithm, Argon2, Params, Version};
+
+    use crate::error::Error;
+
+    const GO_ON: &dyn Fn() -> Result<()> = &|| Ok(());
+
     #[test]
-    fn the_rfc_vector() {
-        let params = argon2::ParamsBuilder::new()
-            .m_cost(32)
-            .t_cost(3)
-            .p_cost(4)
-            .data(argon2::AssociatedData::new(&[4; 12]).unwrap())
-            .output_len(32)
-            .build()
-            .unwrap();
-        let argon2 =
-            Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
-        let mut tag = [0; 32];
-        argon2
-            .hash_password_into(&[1; 32], &[2; 16], &mut tag)
-            .unwrap();
-        let expected = [
-            0x0d, 0x64, 0x0d, 0xf5, 0x8d, 0x78, 0x76, 0x6c, 0x08, 0xc0, 0x37, 0xa3, 0x4a, 0x8b,
-            0x53, 0xc9, 0xd0, 0x1e, 0xf0, 0x45, 0x2d, 0x75, 0xb6, 0x5e, 0xb5, 0x25, 0x20, 0xe9,
-            0x6b, 0x01, 0xe6, 0x59,
-        ];
-        assert_eq!(tag, expected);
+    fn it_gives_what_another_implementation_gives() {
+        let memories = [1024, 1025, 1087, 4100, 9000];
+        let lanes = [1, 2, 3, 4, 7, 16];
+        let mut cases = 0;
+        for (memory_kib, lanes) in memories.iter().flat_map(|m| lanes.map(|p| (*m, p))) {
+            for passes in 1..=3 {
+                let cost = KdfCost {
+                    memory_kib,
+                    passes,
+                    lanes,
+                };
+                let password: Vec<u8> = (0..cases % 1025).map(|i| i as u8).collect();
+                let salt = [cases as u8; 32];
+                let params = Params::new(memory_kib, passes, lanes, Some(32)).unwrap();
+                let mut expected = [0; 32];
+                Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                    .hash_password_into(&password, &salt, &mut expected)
+                    .unwrap();
+                let key = cost.derive(&password, &salt, GO_ON).unwrap();
+                assert_eq!(*key, expected, "{cost:?}");
+                cases += 1;
+            }
+        }
+        assert_eq!(cases, 90);
+        let other = KdfCost::default();
+        let [a, b] = [b"a", b"b"].map(|p| *other.derive(p, &[9; 32], GO_ON).unwrap());
+        assert_ne!(a, b);
     }
 
     #[test]
-    fn our_memory_gives_what_the_crates_own_gives() {
-        for (memory_kib, passes, lanes) in [(1024, 1, 1), (1024, 2, 16), (4100, 3, 4)] {
-            let cost = KdfCost {
-                memory_kib,
-                passes,
-                lanes,
-            };
-            let params = Params::new(memory_kib, passes, lanes, Some(32)).unwrap();
-            let mut expected = [0; 32];
-            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                .hash_password_into(b"correct horse", &[9; 32], &mut expected)
-                .unwrap();
-            assert_eq!(
-                *cost.derive(b"correct horse", &[9; 32]).unwrap(),
-                expected,
-                "{cost:?}"
-            );
-            assert_ne!(*cost.derive(b"correct horsf", &[9; 32]).unwrap(), expected);
+    fn it_stops_soon_wherever_it_is() {
+        use std::cell::Cell;
+        let cost = KdfCost {
+            memory_kib: 8 << 10,
+            passes: 3,
+            lanes: 2,
+        };
+        let looks = Cell::new(0);
+        let count = || {
+            looks.set(looks.get() + 1);
+            Ok(())
+        };
+        let key = *cost.derive(b"p", &[1; 32], &count).unwrap();
+        let all = looks.get();
+        // At least one for each megabyte of each pass.
+        assert!(all >= 24, "{all}");
+        for stop in 1..=all {
+            let looks = Cell::new(0);
+            let stopped = cost.derive(b"p", &[1; 32], &|| {
+                looks.set(looks.get() + 1);
+                match looks.get() == stop {
+                    true => Err(Error::Cancelled("by the test")),
+                    false => Ok(()),
+                }
+            });
+            assert!(matches!(stopped, Err(Error::Cancelled("by the test"))));
+            assert_eq!(looks.get(), stop);
         }
+        assert_eq!(*cost.derive(b"p", &[1; 32], GO_ON).unwrap(), key);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a password to a sealed piece of a snapshot. Knows no files and no layout: docs/FORMAT.md,
 //! section 7, says where what is made here lies, and docs/SECURITY.md why it is made so.
 
+mod argon2id;
 mod kdf;
 pub(crate) mod keys;
 pub(crate) mod seal;

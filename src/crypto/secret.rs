@@ -351,7 +351,7 @@ mod tests {
                 lanes,
             };
             deep = deep.max(depth_of(place, || {
-                cost.derive(&[3; 1024], &[4; 32]).unwrap();
+                cost.derive(&[3; 1024], &[4; 32], &|| Ok(())).unwrap();
             }));
         }
         println!("shallow {shallow}, deep {deep}");
@@ -384,7 +384,8 @@ mod tests {
                     passes: 1,
                     lanes: 1,
                 };
-                WrappedKey::wrap(&FileKey::fixed(2), &[0; 16], b"p", cost, "t").unwrap();
+                WrappedKey::wrap(&FileKey::fixed(2), &[0; 16], b"p", cost, "t", &|| Ok(()))
+                    .unwrap();
             }),
         ];
         for (name, wiped, work) in uses {

@@ -39,13 +39,14 @@ pub enum Opened {
 }
 
 impl WrappedKey {
-    /// Wraps a key under a password, with a new salt.
+    /// Wraps a key under a password, with a new salt. `go_on`: see [`KdfCost::derive`].
     pub fn wrap(
         key: &FileKey,
         file_id: &[u8; 16],
         password: &[u8],
         cost: KdfCost,
         operand: &str,
+        go_on: &dyn Fn() -> Result<()>,
     ) -> Result<Self> {
         let mut slot = WrappedKey {
             cost,
@@ -55,7 +56,7 @@ impl WrappedKey {
             tag: [0; TAG_LEN],
         };
         random(&mut slot.salt, operand)?;
-        let derived = leaving_nothing::<DEEP, _>(|| cost.derive(password, &slot.salt))?;
+        let derived = leaving_nothing::<DEEP, _>(|| cost.derive(password, &slot.salt, go_on))?;
         derive(COMMITMENT, &derived[..], &mut slot.commitment);
         let mut copy = Secret::<32>::zeroed()?;
         copy.copy_from_slice(&key.0[..]);
@@ -66,9 +67,14 @@ impl WrappedKey {
         Ok(slot)
     }
 
-    /// Opens it with a password.
-    pub fn open(&self, file_id: &[u8; 16], password: &[u8]) -> Result<Opened> {
-        let derived = leaving_nothing::<DEEP, _>(|| self.cost.derive(password, &self.salt))?;
+    /// Opens it with a password. `go_on`: see [`KdfCost::derive`].
+    pub fn open(
+        &self,
+        file_id: &[u8; 16],
+        password: &[u8],
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Opened> {
+        let derived = leaving_nothing::<DEEP, _>(|| self.cost.derive(password, &self.salt, go_on))?;
         let mut commitment = [0; 32];
         derive(COMMITMENT, &derived[..], &mut commitment);
         if !same(&commitment, &self.commitment) {
@@ -111,6 +117,8 @@ impl WrappedKey {
 mod tests {
     use super::*;
 
+    const GO_ON: &dyn Fn() -> Result<()> = &|| Ok(());
+
     const CHEAP: KdfCost = KdfCost {
         memory_kib: 1024,
         passes: 1,
@@ -124,28 +132,30 @@ mod tests {
     #[test]
     fn the_right_password_opens_it_in_its_own_file() {
         let id = [1; 16];
-        let slot = WrappedKey::wrap(&FileKey::fixed(6), &id, b"pass\0word ", CHEAP, "t").unwrap();
-        assert!(is_key(slot.open(&id, b"pass\0word ").unwrap()));
+        let slot =
+            WrappedKey::wrap(&FileKey::fixed(6), &id, b"pass\0word ", CHEAP, "t", GO_ON).unwrap();
+        assert!(is_key(slot.open(&id, b"pass\0word ", GO_ON).unwrap()));
         for wrong in [&b"pass\0word"[..], b"", b"pass", b"pass\0word  "] {
             assert!(matches!(
-                slot.open(&id, wrong).unwrap(),
+                slot.open(&id, wrong, GO_ON).unwrap(),
                 Opened::OtherPassword
             ));
         }
         // Copied from another file.
         assert!(matches!(
-            slot.open(&[2; 16], b"pass\0word ").unwrap(),
+            slot.open(&[2; 16], b"pass\0word ", GO_ON).unwrap(),
             Opened::Forged
         ));
-        let again = WrappedKey::wrap(&FileKey::fixed(6), &id, b"pass\0word ", CHEAP, "t").unwrap();
+        let again =
+            WrappedKey::wrap(&FileKey::fixed(6), &id, b"pass\0word ", CHEAP, "t", GO_ON).unwrap();
         assert!(slot.salt != again.salt && slot.wrapped != again.wrapped);
     }
 
     #[test]
     fn every_field_counts() {
         let id = [1; 16];
-        let good = WrappedKey::wrap(&FileKey::fixed(6), &id, b"p", CHEAP, "t").unwrap();
-        let opens = |slot: WrappedKey| is_key(slot.open(&id, b"p").unwrap());
+        let good = WrappedKey::wrap(&FileKey::fixed(6), &id, b"p", CHEAP, "t", GO_ON).unwrap();
+        let opens = |slot: WrappedKey| is_key(slot.open(&id, b"p", GO_ON).unwrap());
         assert!(opens(good));
         let with = |change: fn(&mut WrappedKey)| {
             let mut slot = good;

@@ -16,10 +16,17 @@ pub struct Encryption {
 
 impl Encryption {
     /// A new file key, under one password. `operand` is the output.
-    pub fn new(password: &[u8], cost: KdfCost, operand: &str) -> Result<Self> {
+    /// `go_on` is asked while the password's key is made: its error ends the work.
+    pub fn new(
+        password: &[u8],
+        cost: KdfCost,
+        operand: &str,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Self> {
         let mut file_id = [0; 16];
         random(&mut file_id, operand)?;
-        Encryption::with_key(&FileKey::random(operand)?, file_id, password, cost, operand)
+        let file_key = FileKey::random(operand)?;
+        Encryption::with_key(&file_key, file_id, password, cost, operand, go_on)
     }
 
     fn with_key(
@@ -28,6 +35,7 @@ impl Encryption {
         password: &[u8],
         cost: KdfCost,
         operand: &str,
+        go_on: &dyn Fn() -> Result<()>,
     ) -> Result<Self> {
         let keys = file_key.keys(file_id)?;
         let mut header = Header {
@@ -43,7 +51,7 @@ impl Encryption {
             slots: [None; SLOTS],
             mac: [0; 32],
         };
-        let wrapped = WrappedKey::wrap(file_key, &file_id, password, cost, operand)?;
+        let wrapped = WrappedKey::wrap(file_key, &file_id, password, cost, operand, go_on)?;
         slots.slots[0] = Some(slot(&wrapped));
         slots.mac = keys.mac(Place::Slots, &slots.mac_input());
         Ok(Encryption {
@@ -62,8 +70,9 @@ pub fn add_slot(
     password: &[u8],
     cost: KdfCost,
     operand: &str,
+    go_on: &dyn Fn() -> Result<()>,
 ) -> Result<()> {
-    let wrapped = WrappedKey::wrap(file_key, &slots.file_id, password, cost, operand)?;
+    let wrapped = WrappedKey::wrap(file_key, &slots.file_id, password, cost, operand, go_on)?;
     match slots.slots.get_mut(at) {
         Some(place) => *place = Some(slot(&wrapped)),
         None => return Err(Error::Internal("a key slot that there is not".to_owned())),
@@ -114,13 +123,14 @@ pub mod tests {
             b"password",
             CHEAP,
             "test",
+            &|| Ok(()),
         )
         .unwrap()
     }
 
     #[test]
     fn two_files_share_nothing() {
-        let [a, b] = [(); 2].map(|()| Encryption::new(b"p", CHEAP, "t").unwrap());
+        let [a, b] = [(); 2].map(|()| Encryption::new(b"p", CHEAP, "t", &|| Ok(())).unwrap());
         assert_ne!(a.header.file_id, b.header.file_id);
         assert_ne!(a.header.commitment, b.header.commitment);
         assert_ne!(

@@ -24,6 +24,8 @@ pub struct Locked<'a> {
     pub copies: &'a SlotCopies,
     /// The file.
     pub path: &'a Path,
+    /// KiB that making a key may take; 0 for what the format allows.
+    pub memory_max_kib: u32,
 }
 
 /// A file, open.
@@ -100,6 +102,7 @@ fn unlock(
         header_bytes,
         copies,
         path,
+        ..
     } = locked;
     let operand = path.display().to_string();
     let corrupt = |why: &str| Error::corrupt(&operand, why);
@@ -108,9 +111,8 @@ fn unlock(
     let mut opened = [false; SLOTS];
     for (slot, opened) in slots.slots.iter().zip(&mut opened) {
         let Some(slot) = slot else { continue };
-        // Each may take seconds.
-        control.check()?;
-        match wrapped(slot).open(&header.file_id, password.bytes())? {
+        check_memory(slot, locked.memory_max_kib, &operand)?;
+        match wrapped(slot).open(&header.file_id, password.bytes(), &|| control.check())? {
             Opened::OtherPassword => continue,
             Opened::Forged => return Err(corrupt("a key slot was changed")),
             Opened::Key(file_key) => {
@@ -155,6 +157,11 @@ pub fn unlock_asking(
     control: &Control<'_>,
 ) -> Result<Unlocked> {
     let operand = locked.path.display().to_string();
+    // What cannot work is no reason to bother anybody.
+    let (_, slots) = locked.copies.newest(locked.header, &operand)?;
+    if let Some(first) = slots.slots.iter().flatten().next() {
+        check_memory(first, locked.memory_max_kib, &operand)?;
+    }
     for attempt in 0..ATTEMPTS {
         let request = Request {
             purpose: Purpose::Open,
@@ -169,6 +176,19 @@ pub fn unlock_asking(
         }
     }
     Err(Error::WrongPassword { operand, code: 0 })
+}
+
+/// Refuses a slot that asks for more memory than the caller gives, before it is taken.
+fn check_memory(slot: &KeySlot, max_kib: u32, operand: &str) -> Result<()> {
+    match max_kib {
+        0 => Ok(()),
+        max if slot.memory_kib <= max => Ok(()),
+        max => Err(Error::Unsupported(format!(
+            "'{operand}': its password costs {} KiB of memory, and kdf_memory_max_kib is {max}; \
+             give more, or open it where there is more and change the password to a cheaper one",
+            slot.memory_kib
+        ))),
+    }
 }
 
 /// Memory times passes of a slot, in KiB.

@@ -33,6 +33,8 @@ pub struct OpenOptions<'a> {
     pub allow_plain: bool,
     /// Stops the opening.
     pub cancel: Option<&'a Cancel>,
+    /// KiB that making a key from the password may take; 0 for what the format allows.
+    pub kdf_memory_max_kib: u32,
 }
 
 /// What can be read of a file without its keys.
@@ -109,6 +111,7 @@ impl Snapshot {
                     header_bytes: &ends.header_bytes,
                     copies: slots,
                     path: options.path,
+                    memory_max_kib: options.kdf_memory_max_kib,
                 };
                 Some(unlock_asking(&locked, false, password, &control)?.keys)
             }
@@ -293,6 +296,7 @@ mod tests {
             expect_root: root,
             allow_plain: false,
             cancel: None,
+            kdf_memory_max_kib: 0,
         };
         Snapshot::from_storage(storage, &options, None)
     }
@@ -382,6 +386,7 @@ mod tests {
             expect_root: None,
             allow_plain: false,
             cancel: Some(&cancel),
+            kdf_memory_max_kib: 0,
         };
         let snapshot = Snapshot::open(&options, None).unwrap();
         assert_eq!(snapshot.find("disk").unwrap(), 0);

@@ -33,23 +33,31 @@ pub struct RekeyRequest<'a> {
     pub operation: Operation,
     /// What guessing the new password costs.
     pub cost: KdfCost,
+    /// KiB that a password which is there may cost; 0 for what the format allows.
+    pub memory_max_kib: u32,
 }
 
 /// Asks for a password that opens the file, then for the new one if there is one, and writes the key
 /// slots: the copy that did not count, made durable, then the other. Killed at any moment, the file
 /// opens with the old password or the new one.
 ///
-/// A password that opens several slots is removed from all.
-pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Result<()> {
+/// A password that opens several slots is removed from all. Once the file begins to change, the
+/// caller can no longer cancel.
+pub fn rekey(
+    request: &RekeyRequest<'_>,
+    callback: &mut PasswordFn<'_>,
+    control: &Control<'_>,
+) -> Result<()> {
+    control.check()?;
     let RekeyRequest {
         path,
         operation,
         cost,
+        memory_max_kib,
     } = *request;
     let operand = path.display().to_string();
     let storage = FileStorage::open_to_change(path)?;
-    let control = Control::new(None, None);
-    let ends = Ends::read(&storage, &control)?;
+    let ends = Ends::read(&storage, control)?;
     let Some(copies) = &ends.slots else {
         return Err(Error::NotEncrypted {
             operand,
@@ -63,9 +71,10 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         header_bytes: &ends.header_bytes,
         copies,
         path,
+        memory_max_kib,
     };
     let before = copies.0;
-    let unlocked = unlock_asking(&locked, all, callback, &control)?;
+    let unlocked = unlock_asking(&locked, all, callback, control)?;
     let Unlocked {
         keys,
         file_key,
@@ -108,7 +117,16 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
             path,
         };
         let password = ask(callback, &asking)?;
-        add_slot(&mut slots, at, &file_key, password.bytes(), cost, &operand)?;
+        let go_on = || control.check();
+        add_slot(
+            &mut slots,
+            at,
+            &file_key,
+            password.bytes(),
+            cost,
+            &operand,
+            &go_on,
+        )?;
     }
     slots.generation = slots
         .generation
@@ -116,6 +134,7 @@ pub fn rekey(request: &RekeyRequest<'_>, callback: &mut PasswordFn<'_>) -> Resul
         .ok_or_else(|| Error::corrupt(&operand, "the generation of its key slots is the last"))?;
     slots.mac = keys.mac(Place::Slots, &slots.mac_input());
     let bytes = slots.encode();
+    control.check()?;
     let other = 1 - copy.min(1);
     let [first, second] = [SLOTS_AT[other], SLOTS_AT[1 - other]];
     let fail = |why: Why, text| Error::output(&operand, why.within(text));

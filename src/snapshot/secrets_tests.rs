@@ -113,7 +113,7 @@ fn child() {
     assert!(count_in_memory(&key) > 0, "the search finds nothing");
     drop(file_key);
     assert_eq!(count_in_memory(&key), 0, "file key after its use");
-    let made = Encryption::new(&password_bytes(&inverted)[..], CHEAP, "test").unwrap();
+    let made = Encryption::new(&password_bytes(&inverted)[..], CHEAP, "test", &|| Ok(())).unwrap();
     for (i, key) in LAST.get().iter().enumerate() {
         // The four keys in use are where they have to be, and nowhere else.
         assert_eq!(count_in_memory(key), usize::from(i < 4), "key {i} in use");
@@ -157,6 +157,7 @@ fn child() {
         expect_root: None,
         allow_plain: false,
         cancel: None,
+        kdf_memory_max_kib: 0,
     };
     let snapshot = Snapshot::open(&options, Some(&mut password)).unwrap();
     let mut bytes = [0; 5000];

@@ -122,6 +122,7 @@ pub fn options(cache_size: u64) -> OpenOptions<'static> {
         expect_root: None,
         allow_plain: false,
         cancel: None,
+        kdf_memory_max_kib: 0,
     }
 }
 

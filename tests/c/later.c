@@ -194,6 +194,274 @@ static void storages(void)
     check_nothing_done("storages");
 }
 
+static int released;
+
+static void release(void *user_data)
+{
+    CHECK(user_data == &released);
+    released++;
+}
+
+/* A storage is given back once, whatever an opening that fails failed for. */
+static void released_storages(void)
+{
+    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+    hexz_storage storage = HEXZ_INIT(hexz_storage);
+    hexz_snapshot *opened = NULL;
+
+    storage.size = sizeof(disk);
+    storage.read_at = disk_read_at;
+    storage.release = release;
+    storage.user_data = &released;
+    opts.storage = &storage;
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), LATER);
+    CHECK_EQ(released, 1);
+    opts.path = in_folder("disk.hxz");
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_EQ(released, 2);
+    opts.path = NULL;
+    opts.flags = UINT64_C(1) << 63;
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_EQ(released, 3);
+    CHECK_STATUS(hexz_snapshot_open(&opts, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_EQ(released, 4);
+    /* Not one that is refused itself. */
+    storage.flags = 2;
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_EQ(released, 4);
+    check_nothing_done("released storages");
+}
+
+static int32_t find_ancestor(void *user_data, hexz_ancestor *ancestor)
+{
+    (void)user_data;
+    (void)ancestor;
+    callbacks++;
+    return 1;
+}
+
+static void ancestors(void)
+{
+    hexz_build_opts build = build_here();
+    hexz_open_opts opening = HEXZ_INIT(hexz_open_opts);
+    hexz_ancestor_info ancestor = HEXZ_INIT(hexz_ancestor_info);
+    hexz_info info = HEXZ_INIT(hexz_info);
+    hexz_snapshot *opened = NULL;
+    const hexz_snapshot *bases[2];
+
+    bases[0] = snapshot;
+    bases[1] = NULL;
+    build.base_count = 1;
+    CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("opts.bases");
+    build.bases = bases;
+    CHECK_STATUS(hexz_build(&build), LATER);
+    CHECK_TEXT("bases");
+    build.base_count = 2;
+    CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("opts.bases[1]");
+    build.base_count = SIZE_MAX;
+    CHECK(hexz_build(&build) < 0);
+
+    opening.path = in_folder("disk.hxz");
+    opening.ancestor = find_ancestor;
+    CHECK_STATUS(hexz_snapshot_open(&opening, &opened), LATER);
+    CHECK_TEXT("ancestor");
+    CHECK(opened == NULL);
+    CHECK_OK(hexz_snapshot_info(snapshot, &info));
+    CHECK_EQ(info.ancestor_count, 0);
+    CHECK_EQ(info.reserved2, 0);
+    CHECK_STATUS(hexz_snapshot_ancestor(snapshot, 0, &ancestor), LATER);
+    CHECK_TEXT("ancestors");
+    check_nothing_done("ancestors");
+}
+
+static void differences(void)
+{
+    hexz_extent extent = HEXZ_INIT(hexz_extent);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, 0, &extent), LATER);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, sizeof(disk) - 1, &extent), LATER);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, sizeof(disk), &extent), HEXZ_ERR_OUT_OF_RANGE);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 1, snapshot, 0, 0, &extent), HEXZ_ERR_NO_STREAM);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 1, 0, &extent), HEXZ_ERR_NO_STREAM);
+    CHECK_EQ(extent.len, 0);
+}
+
+/* Streams from a snapshot and from live memory, of which there can be none yet. */
+static void streams_from_handles(void)
+{
+    hexz_stream stream = stream_named("copy");
+    const hexz_live *live = (const hexz_live *)(const void *)disk;
+
+    stream.snapshot = snapshot;
+    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
+    stream.path = NULL;
+    CHECK_STATUS(build_stream(&stream), LATER);
+    stream.snapshot_stream = 1;
+    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_NO_STREAM);
+    stream.snapshot_stream = 0;
+    stream.format = HEXZ_FORMAT_RAW;
+    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
+    stream.format = 0;
+    stream.live = live;
+    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
+    stream.snapshot = NULL;
+    CHECK_STATUS(build_stream(&stream), LATER);
+    stream.live = NULL;
+    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
+    stream = stream_named("copy");
+    stream.snapshot_stream = 1;
+    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
+    check_nothing_done("streams from handles");
+}
+
+static void profile_features(void)
+{
+    static const uint32_t features[] = {HEXZ_PROFILE_REFERENCES, HEXZ_PROFILE_FLOAT,
+                                        HEXZ_PROFILE_REFERENCES | HEXZ_PROFILE_FLOAT};
+    size_t i;
+    for (i = 0; i < COUNT(features); i++) {
+        hexz_build_opts build = build_here();
+        hexz_profile custom = HEXZ_INIT(hexz_profile);
+        CHECK_OK(hexz_profile_resolve("ml", &custom));
+        CHECK_EQ(custom.features, 0);
+        custom.features = features[i];
+        build.custom = &custom;
+        CHECK_STATUS(hexz_build(&build), LATER);
+        CHECK_TEXT("HEXZ_PROFILE_");
+        custom.block_size = 5;
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+    }
+    check_nothing_done("profile features");
+}
+
+#define PAGES ((size_t)65536)
+static unsigned char ram[4 * PAGES] __attribute__((aligned(65536)));
+
+static hexz_ram ram_of(size_t from, uint64_t len, uint64_t offset)
+{
+    hexz_ram region = HEXZ_INIT(hexz_ram);
+    region.addr = ram + from;
+    region.len = len;
+    region.offset = offset;
+    return region;
+}
+
+/* The regions as live memory and as memory to be filled: one answer to both. */
+static hexz_status take_ram(const hexz_ram *const *regions, size_t count)
+{
+    hexz_live_opts live_opts = HEXZ_INIT(hexz_live_opts);
+    hexz_pager_opts pager_opts = HEXZ_INIT(hexz_pager_opts);
+    hexz_live *live = (hexz_live *)(void *)disk;
+    hexz_pager *pager = (hexz_pager *)(void *)disk;
+    hexz_status status;
+    live_opts.regions = pager_opts.regions = regions;
+    live_opts.region_count = pager_opts.region_count = count;
+    status = hexz_live_new(&live_opts, &live);
+    CHECK((live != NULL) == (status == HEXZ_OK));
+    hexz_live_free(live);
+    CHECK_STATUS(hexz_pager_new(snapshot, &pager_opts, &pager), status);
+    CHECK((pager != NULL) == (status == HEXZ_OK));
+    hexz_pager_free(pager);
+    return status;
+}
+
+static void regions_of_memory(void)
+{
+    hexz_ram a = ram_of(0, PAGES, 0), b = ram_of(2 * PAGES, PAGES, PAGES);
+    const hexz_ram *list[2];
+    const hexz_ram good = b;
+
+    list[0] = &a;
+    list[1] = &b;
+    CHECK_STATUS(take_ram(list, 1), LATER);
+    CHECK_STATUS(take_ram(list, 2), LATER);
+    CHECK_STATUS(take_ram(list, 0), HEXZ_ERR_INVALID_ARGUMENT);
+    b.page_size = (uint32_t)PAGES;
+    CHECK_STATUS(take_ram(list, 2), LATER);
+#define BAD(field, value)                                                    do {                                                                         b = good;                                                                b.field = (value);                                                       check_about("region with %s", #field " " #value);                        CHECK_STATUS(take_ram(list, 2), HEXZ_ERR_INVALID_ARGUMENT);              CHECK_TEXT("opts.regions[1]");                                       } while (0)
+    BAD(addr, NULL);
+    BAD(addr, ram + 2 * PAGES + 1);
+    BAD(addr, ram);                 /* both in one place of memory */
+    BAD(addr, ram + PAGES - 4096);  /* and half */
+    BAD(len, 0);
+    BAD(len, 4095);
+    BAD(len, UINT64_MAX - 4095);
+    BAD(offset, 1);
+    BAD(offset, 0);                 /* in one place of the stream */
+    BAD(offset, UINT64_MAX - 4095);
+    BAD(page_size, 1);
+    BAD(page_size, 4097);
+    BAD(page_size, 1U << 31);       /* of which it is no multiple */
+    check_about("%s", "");
+    b = good;
+    list[1] = NULL;
+    CHECK_STATUS(take_ram(list, 2), HEXZ_ERR_INVALID_ARGUMENT);
+}
+
+static void live_memory(void)
+{
+    hexz_live_opts opts = HEXZ_INIT(hexz_live_opts);
+    hexz_ram region = ram_of(0, PAGES, PAGES);
+    const hexz_ram *list[1];
+    hexz_live *live = NULL;
+
+    list[0] = &region;
+    opts.regions = list;
+    opts.region_count = 1;
+    opts.flags = HEXZ_LIVE_TRACK;
+    opts.spill = in_folder(".");
+    CHECK_STATUS(hexz_live_new(&opts, &live), LATER);
+    CHECK_TEXT("live");
+    opts.size = 2 * PAGES;
+    opts.memory_limit = 256 << 10;
+    CHECK_STATUS(hexz_live_new(&opts, &live), LATER);
+    opts.size--;
+    CHECK_STATUS(hexz_live_new(&opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("opts.size");
+    opts.size = UINT64_MAX;
+    CHECK_STATUS(hexz_live_new(&opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    opts.size = 0;
+    opts.memory_limit--;
+    CHECK_STATUS(hexz_live_new(&opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("opts.memory_limit");
+    check_nothing_done("live memory");
+}
+
+static void pagers(void)
+{
+    hexz_pager_opts opts = HEXZ_INIT(hexz_pager_opts);
+    hexz_ram region = ram_of(0, PAGES, 0);
+    const hexz_ram *list[1];
+    hexz_pager *pager = NULL;
+
+    list[0] = &region;
+    opts.regions = list;
+    opts.region_count = 1;
+    opts.threads = 3;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), LATER);
+    CHECK_TEXT("pager");
+    opts.uffd = -1;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), LATER);
+    opts.uffd = 1;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("HEXZ_PAGER_UFFD");
+    opts.flags = HEXZ_PAGER_UFFD;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), LATER);
+    opts.uffd = -1;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), HEXZ_ERR_INVALID_ARGUMENT);
+    opts.flags = 0;
+    opts.trace_len = 1;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("opts.trace");
+    opts.trace = disk;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), LATER);
+    opts.stream = 1;
+    CHECK_STATUS(hexz_pager_new(snapshot, &opts, &pager), HEXZ_ERR_NO_STREAM);
+    CHECK(pager == NULL);
+    check_nothing_done("pagers");
+}
+
 static hexz_status new_builder(const hexz_build_opts *opts)
 {
     hexz_builder *builder = (hexz_builder *)(void *)disk;
@@ -245,6 +513,14 @@ int main(void)
     sinks();
     storages();
     builders();
+    released_storages();
+    ancestors();
+    differences();
+    streams_from_handles();
+    profile_features();
+    regions_of_memory();
+    live_memory();
+    pagers();
     hexz_snapshot_close(snapshot);
     return check_done();
 }

@@ -29,6 +29,8 @@ static void freeing_null(void)
     hexz_cancel_trigger(NULL);
     hexz_builder_free(NULL);
     hexz_snapshot_close(NULL);
+    hexz_live_free(NULL);
+    hexz_pager_free(NULL);
     CHECK(1);
 }
 
@@ -80,6 +82,7 @@ static void builder(void)
     hexz_builder *out = (hexz_builder *)(void *)&junk;
     hexz_build_report report = HEXZ_INIT(hexz_build_report);
     uint32_t stream = 77;
+    int32_t fd = 77;
     char data[4096] = {0};
 
     opts.output = in_folder("pushed.hxz");
@@ -97,11 +100,62 @@ static void builder(void)
     CHECK_STATUS(hexz_builder_stream(NULL, NULL, 0, 0, NULL), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_builder_write(NULL, 0, 0, data, sizeof(data)), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_builder_write(NULL, 0, 0, NULL, 0), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_builder_try_write(NULL, 0, 0, data, sizeof(data)), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_builder_ready_fd(NULL, &fd), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_builder_ready_fd(NULL, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK(fd == 77);
     CHECK_STATUS(hexz_builder_zero(NULL, 0, 0, 4096), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_builder_inherit(NULL, 0, 0, 4096), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_builder_finish(NULL, &report), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_builder_finish(NULL, NULL), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK(!file_exists(in_folder("pushed.hxz")));
+}
+
+/* What a failed call writes: NULL into a new handle, nothing into the rest. */
+static void live_and_pager(const hexz_snapshot *snapshot)
+{
+    hexz_live_opts live_opts = HEXZ_INIT(hexz_live_opts);
+    hexz_pager_opts pager_opts = HEXZ_INIT(hexz_pager_opts);
+    hexz_live_stats live_stats = HEXZ_INIT(hexz_live_stats);
+    hexz_pager_stats pager_stats = HEXZ_INIT(hexz_pager_stats);
+    hexz_live *live = (hexz_live *)(void *)&junk;
+    hexz_pager *pager = (hexz_pager *)(void *)&junk;
+    const hexz_ram *regions[1] = {NULL};
+    char trace[16];
+    size_t len = 77;
+
+    CHECK_STATUS(hexz_live_new(NULL, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_new(&live_opts, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_new(NULL, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK(live == NULL);
+    /* No regions, none at the place, none counted. */
+    CHECK_STATUS(hexz_live_new(&live_opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    live_opts.region_count = 1;
+    CHECK_STATUS(hexz_live_new(&live_opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    live_opts.regions = regions;
+    CHECK_STATUS(hexz_live_new(&live_opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    live_opts.region_count = 0;
+    CHECK_STATUS(hexz_live_new(&live_opts, &live), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_freeze(NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_thaw(NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_changed(NULL, 0, 0), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_discard(NULL, 0, 0), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_stats_get(NULL, &live_stats), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_live_stats_get(NULL, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+
+    CHECK_STATUS(hexz_pager_new(snapshot, &pager_opts, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_pager_new(snapshot, NULL, &pager), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK(pager == NULL);
+    pager = (hexz_pager *)(void *)&junk;
+    CHECK_STATUS(hexz_pager_new(NULL, &pager_opts, &pager), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK(pager == NULL);
+    CHECK_STATUS(hexz_pager_new(snapshot, &pager_opts, &pager), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_pager_fill(NULL, NULL, NULL, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_pager_trace(NULL, trace, sizeof(trace), &len), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_pager_trace(NULL, NULL, 0, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_EQ(len, 77);
+    CHECK_STATUS(hexz_pager_stats_get(NULL, &pager_stats), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_pager_stats_get(NULL, NULL), HEXZ_ERR_INVALID_ARGUMENT);
 }
 
 static void opening(void)
@@ -130,6 +184,7 @@ static void reading(const hexz_snapshot *snapshot)
     hexz_info info = HEXZ_INIT(hexz_info);
     hexz_stream_info stream = HEXZ_INIT(hexz_stream_info);
     hexz_extent extent = HEXZ_INIT(hexz_extent);
+    hexz_ancestor_info ancestor = HEXZ_INIT(hexz_ancestor_info);
     uint32_t index = 77;
     char buf[16];
 
@@ -149,6 +204,11 @@ static void reading(const hexz_snapshot *snapshot)
     CHECK_OK(hexz_snapshot_read(snapshot, 0, 0, NULL, 0));
     CHECK_STATUS(hexz_snapshot_extent(NULL, 0, 0, &extent), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_snapshot_extent(snapshot, 0, 0, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_snapshot_ancestor(NULL, 0, &ancestor), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_snapshot_ancestor(snapshot, 0, NULL), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_snapshot_diff(NULL, 0, snapshot, 0, 0, &extent), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, NULL, 0, 0, &extent), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, 0, NULL), HEXZ_ERR_INVALID_ARGUMENT);
 }
 
 static void whole_snapshot(const hexz_snapshot *snapshot)
@@ -191,6 +251,7 @@ int main(void)
     snapshot = sample();
     build();
     builder();
+    live_and_pager(snapshot);
     opening();
     reading(snapshot);
     whole_snapshot(snapshot);

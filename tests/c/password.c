@@ -2,6 +2,8 @@
  * what each of its answers means, for a build and for opening. */
 #include "passwords.h"
 
+#include <sys/resource.h>
+
 #include <dirent.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -496,6 +498,115 @@ static void asked_on_the_calling_thread(void)
     (void)pthread_join(thread, NULL);
 }
 
+/* Who opens a snapshot did not choose what its password costs. */
+static void costs_that_are_refused(void)
+{
+    struct passwords passwords = password_is(SECRET), first = no_passwords();
+    hexz_build_opts build = encrypted_build_of(in_folder("disk.raw"), in_folder("costly.hxz"), &passwords);
+    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+    hexz_rekey_opts more = rekey_of(build.output, HEXZ_REKEY_ADD, &first);
+    hexz_snapshot *opened = NULL;
+
+    build.kdf_memory_kib = 2000;
+    CHECK_OK(hexz_build(&build));
+    opts.path = build.output;
+    opts.password = answer;
+    opts.password_data = &passwords;
+    passwords.count = 0;
+    opts.kdf_memory_max_kib = 1999;
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_UNSUPPORTED);
+    CHECK(opened == NULL);
+    CHECK_TEXT(opts.path);
+    CHECK_TEXT("2000 KiB");
+    CHECK_TEXT("kdf_memory_max_kib is 1999");
+    CHECK_EQ(passwords.count, 0);
+    opts.kdf_memory_max_kib = 2000;
+    CHECK_OK(hexz_snapshot_open(&opts, &opened));
+    hexz_snapshot_close(opened);
+
+    /* A second one that costs more: refused when it comes to it, and not asked
+     * for once more. */
+    add_answer(&first, 0, SECRET, strlen(SECRET));
+    add_answer(&first, 0, "other", 5);
+    more.kdf_memory_kib = 3000;
+    CHECK_OK(hexz_snapshot_rekey(&more));
+    CHECK_OK(hexz_snapshot_open(&opts, &opened));
+    hexz_snapshot_close(opened);
+    passwords = password_is("other");
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_UNSUPPORTED);
+    CHECK_TEXT("3000 KiB");
+    CHECK_EQ(passwords.count, 1);
+    opts.kdf_memory_max_kib = UINT32_MAX;
+    CHECK_OK(hexz_snapshot_open(&opts, &opened));
+    hexz_snapshot_close(opened);
+    /* Nothing to derive, nothing to bound. */
+    opts.password = NULL;
+    opts.kdf_memory_max_kib = 1;
+    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_PASSWORD_REQUIRED);
+}
+
+/* The work of a key is seen from outside by the memory that it holds. */
+static long resident_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = 0;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kib;
+}
+
+static volatile int key_is_made;
+
+/* Cancels once a tenth of the memory was filled. */
+static void *cancel_meanwhile(void *data)
+{
+    long before = resident_kib();
+    while (resident_kib() < before + (100 << 10) && !key_is_made)
+        (void)usleep(1000);
+    hexz_cancel_trigger(data);
+    return NULL;
+}
+
+/* A build whose key takes a gigabyte and seconds: cancelled within its first
+ * pass, it has not touched the rest of the memory. */
+static void cancelled_in_the_key(void)
+{
+    struct passwords passwords = password_is(SECRET);
+    hexz_build_opts build = encrypted_build_of(in_folder("disk.raw"), in_folder("stopped.hxz"), &passwords);
+    struct rusage before, after;
+    int tries, stopped = 0;
+
+    /* The sanitizers' and valgrind's own memory is no measure. */
+    if (fixture_small())
+        return;
+    build.kdf_memory_kib = 1 << 20;
+    build.kdf_passes = 4;
+    build.kdf_lanes = 1;
+    /* Once or twice the thread that cancels may get no turn in time. */
+    for (tries = 0; tries < 3 && !stopped; tries++) {
+        hexz_cancel *cancel = NULL;
+        pthread_t thread;
+        CHECK_OK(hexz_cancel_new(&cancel));
+        build.cancel = cancel;
+        key_is_made = 0;
+        if (pthread_create(&thread, NULL, cancel_meanwhile, cancel) != 0)
+            fixture_fail("pthread_create", "a thread");
+        (void)getrusage(RUSAGE_SELF, &before);
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_CANCELLED);
+        key_is_made = 1;
+        (void)getrusage(RUSAGE_SELF, &after);
+        (void)pthread_join(thread, NULL);
+        hexz_cancel_free(cancel);
+        stopped = after.ru_maxrss < before.ru_maxrss + (900 << 10);
+        CHECK(!file_exists(build.output));
+    }
+    CHECK(stopped);
+}
+
 int main(void)
 {
     struct passwords passwords = password_is(SECRET);
@@ -517,6 +628,8 @@ int main(void)
     before_anything_else();
     costs_out_of_bounds();
     costs_as_asked();
+    costs_that_are_refused();
+    cancelled_in_the_key();
     calls_within();
     cancelled_while_asked();
     asked_on_the_calling_thread();

@@ -204,6 +204,66 @@ static void costs_of_a_new_password(void)
     free(now);
 }
 
+/* What the passwords that are there may cost, as on opening. */
+static void costs_of_the_passwords_that_are_there(void)
+{
+    struct passwords passwords = no_passwords();
+    hexz_rekey_opts opts = rekey_of(snap(), HEXZ_REKEY_REPLACE, &passwords);
+
+    build_afresh("old");
+    passwords = password_is("old");
+    opts.kdf_memory_max_kib = KDF_LEAST_KIB - 1;
+    CHECK_STATUS(hexz_snapshot_rekey(&opts), HEXZ_ERR_UNSUPPORTED);
+    CHECK_TEXT("1024 KiB");
+    CHECK_TEXT("kdf_memory_max_kib is 1023");
+    CHECK_EQ(passwords.count, 0);
+    check_file_as_before();
+    /* The new one may cost what it likes: its maker says so here and now. */
+    opts.kdf_memory_max_kib = KDF_LEAST_KIB;
+    opts.kdf_memory_kib = 2 * KDF_LEAST_KIB;
+    CHECK_OK(hexz_snapshot_rekey(&opts));
+    check_opens("old");
+}
+
+static void trigger(void *data)
+{
+    hexz_cancel_trigger(data);
+}
+
+/* Cancelled before and while it asks, nothing is changed: the key of the new
+ * password, which would take minutes of work under valgrind, is not even made. */
+static void cancelled(void)
+{
+    static const uint32_t operations[] = {HEXZ_REKEY_ADD, HEXZ_REKEY_REPLACE, HEXZ_REKEY_REMOVE};
+    size_t i;
+    build_afresh("old");
+    CHECK_OK(rekey(HEXZ_REKEY_ADD, "old", "other"));
+    remember();
+    for (i = 0; i < COUNT(operations); i++) {
+        struct passwords passwords = no_passwords();
+        hexz_rekey_opts opts = rekey_of(snap(), operations[i], &passwords);
+        hexz_cancel *cancel = NULL;
+        check_about("operation %d", (int)operations[i]);
+        CHECK_OK(hexz_cancel_new(&cancel));
+        opts.cancel = cancel;
+        opts.kdf_memory_kib = 1 << 20;
+        opts.kdf_passes = 3;
+        add_answer(&passwords, 0, "old", 3);
+        add_answer(&passwords, 0, "new", 3);
+        passwords.during = trigger;
+        passwords.during_data = cancel;
+        CHECK_STATUS(hexz_snapshot_rekey(&opts), HEXZ_ERR_CANCELLED);
+        CHECK_EQ(passwords.count, 1);
+        CHECK_STATUS(hexz_snapshot_rekey(&opts), HEXZ_ERR_CANCELLED);
+        CHECK_EQ(passwords.count, 1);
+        hexz_cancel_free(cancel);
+    }
+    check_about("%s", "");
+    check_file_as_before();
+    check_opens("old");
+    check_opens("other");
+}
+
 /* Who has the file open goes on, while and after its password changes. */
 static void read_meanwhile(void *data)
 {
@@ -343,6 +403,8 @@ int main(void)
     one_password_in_many_slots();
     answers_that_are_none();
     costs_of_a_new_password();
+    costs_of_the_passwords_that_are_there();
+    cancelled();
     while_open();
     one_at_a_time();
     files_that_cannot_be();
