@@ -207,9 +207,13 @@ template <class T> static inline T hexz_init_() noexcept
 /**
  * Lets a qcow2 image open other files: backing files and data files that its header names. Only
  * for images from a source that you trust with your files. Without it such an image is
- * HEXZ_ERR_SOURCE, whatever source_format says. Names are of plain files, relative ones begin in
- * the folder of the image that names them, and the format of a backing file is what the image
- * records, never guessed. Without effect on raw images.
+ * HEXZ_ERR_SOURCE, whatever source_format says. Names are read as QEMU reads them: of plain files,
+ * relative ones beginning in the folder of the image that names them; behind "file:", a path as it
+ * stands; behind "json:", the driver raw or qcow2 over a plain file. The format of a backing file is
+ * what the image records, else what the name says. Where neither says anything, HEXZ_FORMAT_QCOW2
+ * states that such files are qcow2; under HEXZ_FORMAT_AUTO one that begins as a qcow2 image is
+ * taken for one if it names no further file, since a guest can write such a header into its raw
+ * disk; and that it is raw is never guessed. Without effect on raw images.
  */
 #define HEXZ_BUILD_ALLOW_BACKING 16
 

@@ -76,7 +76,7 @@ pub fn build(
         source: disk,
     }];
     if let Some(path) = request.memory {
-        let memory = source::open(path, Format::Raw, access)?;
+        let memory = source::open_memory(path, access)?;
         streams.push(StreamInput {
             name: "memory".to_owned(),
             kind: MEMORY,

@@ -201,6 +201,17 @@ impl Error {
         }
     }
 
+    /// The same with `text` before the reason, if it is a source error.
+    pub fn within(self, text: &str) -> Self {
+        match self {
+            Error::Source { operand, why } => Error::Source {
+                operand,
+                why: why.within(text),
+            },
+            other => other,
+        }
+    }
+
     /// An output error.
     pub fn output(operand: &str, why: impl Into<Why>) -> Self {
         Error::Output {

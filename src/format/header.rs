@@ -6,7 +6,7 @@ use crate::error::Error;
 
 /// PNG's idea (RFC 2083, section 12.12): a high bit, both line ends and a Ctrl-Z, so that a
 /// transfer in text mode breaks the first bytes and is noticed at once.
-const MAGIC: [u8; 8] = *b"\x89HXZ\r\n\x1a\n";
+pub const MAGIC: [u8; 8] = *b"\x89HXZ\r\n\x1a\n";
 const MAC_AT: usize = 80;
 const FIELDS_LEN: usize = 112;
 const NAMES_AT: usize = 128;

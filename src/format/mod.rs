@@ -9,7 +9,7 @@ mod root;
 mod slots;
 
 pub use footer::Footer;
-pub use header::{Header, incompat};
+pub use header::{Header, MAGIC, incompat};
 pub use page::{
     BlockEntry, BlockPage, ChildEntry, ExtentEntry, ExtentPage, NodePage, PageKey, Target,
     TreeKind, UnitPage,

@@ -1,8 +1,10 @@
 //! Where the bytes of a stream come from.
 
 mod cache;
+mod holes;
 mod qcow2;
 mod raw;
+mod recognise;
 mod same;
 
 use std::path::Path;
@@ -105,22 +107,29 @@ pub struct Access {
 
 /// Opens a disk image.
 pub fn open(path: &Path, format: Format, access: Access) -> Result<Box<dyn Source>> {
-    let raw = RawSource::open(path, access.share)?;
+    let raw = RawSource::open(path, access)?;
     if format == Format::Raw {
         return Ok(Box::new(raw));
     }
-    let mut magic = [0; qcow2::MAGIC.len()];
-    let whole = raw.size() >= magic.len() as u64;
-    if whole {
-        raw.read_at(0, &mut magic)?;
-    }
-    let is_qcow2 = whole && magic == qcow2::MAGIC;
-    match (is_qcow2, format) {
-        (true, _) => Ok(Box::new(Qcow2Source::open(raw, path, access)?)),
-        (false, Format::Qcow2) => Err(Error::source(
+    match (format, qcow2::is_image(&raw)?) {
+        (Format::Qcow2, false) => Err(Error::source(
             raw.operand(),
             "is no qcow2 image, as the format asks; set HEXZ_FORMAT_RAW or HEXZ_FORMAT_AUTO",
         )),
-        (false, _) => Ok(Box::new(raw)),
+        (Format::Qcow2, true) => Ok(Box::new(Qcow2Source::open(raw, path, access, true)?)),
+        (_, is_qcow2) => {
+            recognise::refuse_other_than_disk(&raw)?;
+            match is_qcow2 {
+                true => Ok(Box::new(Qcow2Source::open(raw, path, access, false)?)),
+                false => Ok(Box::new(raw)),
+            }
+        }
     }
+}
+
+/// Opens a memory dump, whose bytes are the memory.
+pub fn open_memory(path: &Path, access: Access) -> Result<Box<dyn Source>> {
+    let raw = RawSource::open(path, access)?;
+    recognise::refuse_other_than_memory(&raw)?;
+    Ok(Box::new(raw))
 }

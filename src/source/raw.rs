@@ -7,7 +7,8 @@ use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::cache::PageCache;
-use super::{Content, Identity, Source, leads_to};
+use super::holes::{Found, HoleMap, Look};
+use super::{Access, Content, Identity, Source, leads_to};
 use crate::error::{Error, Result};
 use crate::format::STREAM_SIZE_MAX;
 use crate::lock::{self, Lock, Use};
@@ -19,15 +20,15 @@ pub struct RawSource {
     file: OwnedFd,
     size: u64,
     opened: Stat,
-    /// Whether a writer is tolerated.
-    share: bool,
+    access: Access,
     cache: PageCache,
+    holes: HoleMap,
 }
 
 impl RawSource {
-    /// Opens the file at `path`. With `share`, neither QEMU's locks nor changes while it is read
-    /// matter; without, the file is locked as long as it is open.
-    pub fn open(path: &Path, share: bool) -> Result<Self> {
+    /// Opens the file at `path`. It is locked as QEMU does as long as it is open, unless it may be
+    /// shared with a writer.
+    pub fn open(path: &Path, access: Access) -> Result<Self> {
         let operand = operand(path);
         // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -47,7 +48,7 @@ impl RawSource {
                 return Err(Error::source(&operand, text));
             }
         };
-        if !share {
+        if !access.share {
             let locked = lock::hold(&file, Use::Read);
             if locked.map_err(|e| Error::source(&operand, ("cannot lock", e)))? == Lock::Taken {
                 return Err(Error::source(
@@ -63,14 +64,63 @@ impl RawSource {
         }
         // Advice only: a file system that takes none reads as before.
         let _ = fs::fadvise(&file, 0, None, fs::Advice::Sequential);
-        Ok(RawSource {
+        let source = RawSource {
             operand,
             file,
             size,
             opened,
-            share,
+            access,
             cache: PageCache::default(),
-        })
+            holes: HoleMap::default(),
+        };
+        source.check_size()?;
+        Ok(source)
+    }
+
+    /// Refuses a file that has more or fewer bytes than it says, as those of /proc and /sys: what they
+    /// hold is made while it is read. They occupy no blocks, as else only what is small, or a hole.
+    fn check_size(&self) -> Result<()> {
+        if !self.is_regular() || self.size > 0 && self.opened.st_blocks > 0 {
+            return Ok(());
+        }
+        // The last byte, and one that should not be there.
+        let last = self.size.min(1);
+        let mut bytes = [0; 2];
+        let found =
+            retry_on_intr(|| rustix::io::pread(&self.file, &mut bytes[..], self.size - last));
+        let found = found.map_err(|e| self.fail("cannot read", e))? as u64;
+        let how = match found {
+            _ if found < last => "fewer",
+            // Somebody may be adding to it.
+            _ if found > last && !self.may_change() => "more",
+            _ => return Ok(()),
+        };
+        Err(Error::source(
+            &self.operand,
+            format!(
+                "says that it has {} bytes and has {how}, as files of /proc and /sys do; copy what it \
+                 holds to a file and give that",
+                self.size
+            ),
+        ))
+    }
+
+    fn may_change(&self) -> bool {
+        self.access.share || self.access.allow_change
+    }
+
+    /// lseek(2) for data and holes.
+    fn look(&self, look: Look) -> Result<Found> {
+        let (wanted, what) = match look {
+            Look::Data(from) => (SeekFrom::Data(from), "cannot look for data"),
+            Look::Hole(from) => (SeekFrom::Hole(from), "cannot look for holes"),
+        };
+        match fs::seek(&self.file, wanted) {
+            Ok(at) => Ok(Found::At(at)),
+            Err(Errno::NXIO) => Ok(Found::None),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Found::Untold),
+            Err(e) => Err(self.fail(what, e)),
+        }
     }
 
     fn is_regular(&self) -> bool {
@@ -124,26 +174,11 @@ impl Source for RawSource {
         if !self.is_regular() {
             return Ok((Content::Data, self.size));
         }
-        let data = match fs::seek(&self.file, SeekFrom::Data(offset)) {
-            Ok(data) => data.min(self.size),
-            // Beyond the last data: a hole up to the end (lseek(2)).
-            Err(Errno::NXIO) => self.size,
-            // The file system tells nothing of holes.
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok((Content::Data, self.size)),
-            Err(e) => return Err(self.fail("cannot look for data", e)),
-        };
-        if data > offset {
-            return Ok((Content::Zero, data));
-        }
-        match fs::seek(&self.file, SeekFrom::Hole(offset)) {
-            Ok(hole) if hole > offset => Ok((Content::Data, hole.min(self.size))),
-            Ok(_) | Err(Errno::NXIO | Errno::INVAL) => Ok((Content::Data, self.size)),
-            Err(e) => Err(self.fail("cannot look for holes", e)),
-        }
+        self.holes.at(offset, self.size, |look| self.look(look))
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        if self.share {
+        if self.may_change() {
             return Ok(());
         }
         let size = match self.is_regular() {
@@ -151,15 +186,8 @@ impl Source for RawSource {
             false => Some(device_size(&self.file).map_err(|e| self.fail("cannot size", e))?),
         };
         let now = fs::fstat(&self.file).map_err(|e| self.fail("cannot look at it", e))?;
-        let stamps = |s: &Stat| {
-            (
-                s.st_size,
-                s.st_mtime,
-                s.st_mtime_nsec,
-                s.st_ctime,
-                s.st_ctime_nsec,
-            )
-        };
+        // Not the time of the last change of the inode: a new mode, link or name is no new content.
+        let stamps = |s: &Stat| (s.st_size, s.st_mtime, s.st_mtime_nsec);
         let same = match size {
             Some(size) => size == self.size,
             None => stamps(&now) == stamps(&self.opened),
@@ -169,7 +197,7 @@ impl Source for RawSource {
         }
         Err(Error::source(
             &self.operand,
-            "changed while it was read; stop what writes it, or set HEXZ_BUILD_FORCE_SHARE to take \
+            "changed while it was read; stop what writes it, or set HEXZ_BUILD_ALLOW_CHANGE to take \
              it as it comes",
         ))
     }
@@ -238,7 +266,12 @@ mod tests {
     #[test]
     fn errors_do_not_command_the_terminal() {
         let path = Path::new("no such/\u{1b}[2J\u{9b}1m it's \\.raw");
-        let Err(error) = RawSource::open(path, true) else {
+        let access = Access {
+            share: true,
+            allow_change: true,
+            other_files: false,
+        };
+        let Err(error) = RawSource::open(path, access) else {
             panic!("{} is there", path.display());
         };
         let text = error.to_string();

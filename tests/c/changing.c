@@ -1,13 +1,15 @@
 /* A source that changes while it is read is an error, not a snapshot of two
- * moments; HEXZ_BUILD_FORCE_SHARE takes what it finds. The change is made from
- * the first progress call of the packing, so no clock decides. */
+ * moments; HEXZ_BUILD_ALLOW_CHANGE and HEXZ_BUILD_FORCE_SHARE take what they find.
+ * What leaves the contents alone is no change. All is done from the first progress
+ * call of the packing, so no clock decides. */
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #define LEN ((size_t)2 << 20)
 
-enum change { GROW, SHRINK, REWRITE, NONE };
+enum change { GROW, SHRINK, REWRITE, NONE, MODE, LINK, RENAME };
 
 struct event {
     const char *path;
@@ -52,6 +54,19 @@ static int32_t meddle(void *user_data, const hexz_progress *progress)
     case REWRITE:
         rewrite(event->path);
         break;
+    case MODE:
+        if (chmod(event->path, 0640) != 0)
+            fixture_fail("chmod", event->path);
+        break;
+    case LINK:
+        if (link(event->path, in_folder("other.raw")) != 0 || unlink(in_folder("other.raw")) != 0)
+            fixture_fail("link", event->path);
+        break;
+    case RENAME:
+        if (rename(event->path, in_folder("other.raw")) != 0 ||
+            rename(in_folder("other.raw"), event->path) != 0)
+            fixture_fail("rename", event->path);
+        break;
     default:
         break;
     }
@@ -84,17 +99,25 @@ static hexz_status build_while(const char *changed, enum change change, uint64_t
 int main(void)
 {
     static const enum change changes[] = {GROW, SHRINK, REWRITE};
+    static const enum change no_changes[] = {NONE, MODE, LINK, RENAME};
     size_t i;
-    CHECK_OK(build_while(in_folder("disk.raw"), NONE, 0));
+    for (i = 0; i < sizeof(no_changes) / sizeof(no_changes[0]); i++) {
+        check_about("no change %d", (int)no_changes[i]);
+        CHECK_OK(build_while(in_folder("disk.raw"), no_changes[i], 0));
+        CHECK_OK(build_while(in_folder("mem.raw"), no_changes[i], 0));
+    }
     for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
         check_about("change %d", (int)changes[i]);
         CHECK_STATUS(build_while(in_folder("disk.raw"), changes[i], 0), HEXZ_ERR_SOURCE);
         CHECK_TEXT(in_folder("disk.raw"));
         CHECK_STATUS(build_while(in_folder("mem.raw"), changes[i], 0), HEXZ_ERR_SOURCE);
         CHECK_TEXT(in_folder("mem.raw"));
+        CHECK_TEXT("HEXZ_BUILD_ALLOW_CHANGE");
     }
     check_about("%s", "");
     CHECK_OK(build_while(in_folder("disk.raw"), GROW, HEXZ_BUILD_FORCE_SHARE));
     CHECK_OK(build_while(in_folder("disk.raw"), REWRITE, HEXZ_BUILD_FORCE_SHARE));
+    CHECK_OK(build_while(in_folder("disk.raw"), GROW, HEXZ_BUILD_ALLOW_CHANGE));
+    CHECK_OK(build_while(in_folder("mem.raw"), REWRITE, HEXZ_BUILD_ALLOW_CHANGE));
     return check_done();
 }

@@ -32,7 +32,8 @@ def same(variant, reader, folder):
     abi.build(folder / "qemu.raw", folder / "b.hxz", source_format=abi.RAW)
     assert (folder / "a.hxz").read_bytes() == (folder / "b.hxz").read_bytes(), \
         "the snapshot of the raw disk differs"
-    reader.compare(folder)
+    if variant.for_imago:
+        reader.compare(folder)
     return report
 
 

@@ -47,6 +47,19 @@ class Image:
             assert found != 0, f"no extension {kind:#x}"
             at += 8 + (length + 7) // 8 * 8
 
+    def rename_backing(self, name, form):
+        """Puts another name in place of that of the backing file, and another format or none."""
+        at, length = self.extension(BACKING_FORMAT)
+        if form is None:
+            struct.pack_into(">I", self.bytes, at, 0x11111111)
+        else:
+            assert length <= 8 and len(form) <= 8
+            struct.pack_into(">I8s", self.bytes, at + 4, len(form), form.encode())
+        name = name.encode()
+        place = self["backing_offset"]
+        self.bytes[place:place + len(name)] = name
+        self["backing_size"] = len(name)
+
     def number(self, at):
         return struct.unpack_from(">Q", self.bytes, at)[0]
 

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from functools import partial
 
 import abi
 import layout
@@ -112,7 +113,8 @@ def luks_of_qemu_img(image, folder):
 
 refused("aes", UNSUPPORTED, "encrypted (AES)")(swapped(
     "qcow2", *SECRET, "-o", "encrypt.format=aes,encrypt.key-secret=s"))
-refused("qcow 1", UNSUPPORTED, "version 1")(swapped("qcow"))
+refused("qcow 1", SOURCE, "version 1", "qemu-img convert -f qcow", "HEXZ_FORMAT_RAW")(
+    swapped("qcow"))
 # What else is wrong with an image, that it is encrypted comes first.
 field(("luks before all", UNSUPPORTED, "LUKS"),
       {"crypt_method": 2, "cluster_bits": 50, "incompatible": 2 | 1 << 40, "l1_offset": 3})
@@ -133,7 +135,6 @@ field(("L1 misaligned", SOURCE, "L1 table at 196616", "no cluster boundary"), {"
 field(("L1 too small", SOURCE, "too small for a disk"), {"size": 1 << 40})
 field(("no L1", SOURCE, "L1 table of 0 entries"), {"l1_size": 0})
 field(("size of 2^63", UNSUPPORTED, "larger than"), {"size": 1 << 63})
-field(("size of half sectors", UNSUPPORTED, "no multiple of 512"), {"size": MIB - 100})
 field(("subclusters of 16 bytes", SOURCE, "2^12 bytes"), {"incompatible": 1 << 4},
       options=V3 + ",cluster_size=4k")
 field(("zstd without its bit", SOURCE, "compression type 1 contradicts"), {"compression_type": 1})
@@ -233,6 +234,45 @@ def _(image, folder):
     image.save()
 
 
+def shared(name, options, make_entries, *words, make=None):
+    """An image whose map names more than there is."""
+    @refused(name, SOURCE, "its map names more", *words, options=options, make=make)
+    def patch(image, folder):
+        make_entries(image)
+        image.save()
+
+
+def one_cluster(image, wide=False):
+    host = image.number(image.l2_at(0, wide))
+    for i in range(image["size"] // image.cluster):
+        image.set_number(image.l2_at(i, wide), host)
+        if wide:
+            image.set_number(image.l2_at(i, wide) + 8, 0xFFFFFFFF)
+
+
+def one_packed(image):
+    packed = layout.deflate(os.urandom(image.cluster // 2) * 2)
+    image.set_packed(0, packed)
+    for i in range(image["size"] // image.cluster):
+        image.set_number(image.l2_at(i), image.number(image.l2_at(0)))
+
+
+def small(options):
+    """As much disk as one table describes, in a small file."""
+    def make(folder):
+        qemu.create(folder, "a.qcow2", 2 * MIB, options)
+        qemu.io(folder, "a.qcow2", ["write -q -P 1 0 64k", "write -q -P 2 128k 64k"])
+    return make
+
+
+shared("one cluster for all", V3, one_cluster, "standard", make=small(V3))
+shared("one small cluster for all", V3, one_cluster, "standard", make=small(V3 + ",cluster_size=16k"))
+shared("one cluster for all in version 2", V2, one_cluster, "standard", make=small(V2))
+shared("one cluster for all, subclusters", V3, partial(one_cluster, wide=True), "standard",
+       make=small(V3 + "," + SUBCLUSTERS))
+shared("one packed cluster for all", V3, one_packed, "packed", make=small(V3))
+
+
 for length in (4, 71, 72, 103, 104, 65536, 196608, 262144, 327680, 393215):
     @refused(f"cut to {length}", SOURCE, "cut short")
     def _(image, folder, length=length):
@@ -253,7 +293,8 @@ def _(image, folder):
     image.save()
 
 
-@refused("data file that is gone", SOURCE, "a.data", "No such file", make=beside_data)
+@refused("data file that is gone", SOURCE, "a.data", "No such file", "the data file of", "a.qcow2",
+         make=beside_data)
 def _(image, folder):
     (folder / "a.data").unlink()
 
@@ -264,12 +305,38 @@ def _(image, folder):
     os.link(folder / "a.qcow2", folder / "a.data")
 
 
-@refused("backing file without a format", UNSUPPORTED, "does not say in which format", "base.raw",
-         "qemu-img rebase", make=backed)
-def _(image, folder):
+def unsaid(image):
+    """The image no longer says in which format its backing file is."""
     at, _length = image.extension(layout.BACKING_FORMAT)
     struct.pack_into(">I", image.bytes, at, 0x11111111)
     image.save()
+
+
+@refused("backing file without a format", UNSUPPORTED, "does not say in which format", "base.raw",
+         "qemu-img rebase", make=backed)
+def _(image, folder):
+    unsaid(image)
+
+
+def guessed(name, below):
+    """A raw backing file of which nobody says so, and into which a guest wrote the header of an image
+    that has a file of the host."""
+    @refused(name, UNSUPPORTED, "base.raw", "no image says", "HEXZ_FORMAT_QCOW2", make=backed)
+    def patch(image, folder):
+        below(folder)
+        (folder / "below.qcow2").rename(folder / "base.raw")
+        unsaid(image)
+
+
+@partial(guessed, "guessed image with a backing file")
+def _(folder):
+    qemu.run(folder, "qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/passwd", "-F",
+             "raw", "below.qcow2", MIB)
+
+
+@partial(guessed, "guessed image with a data file")
+def _(folder):
+    qemu.create(folder, "below.qcow2", MIB, V3 + ",data_file=below.data")
 
 
 @refused("two backing formats", SOURCE, "names two backing file formats", make=backed)
@@ -285,12 +352,35 @@ def renamed(name, backing, status, *words, form="raw"):
         rebacked(image, folder, backing.format(folder=folder), form)
 
 
-renamed("json name", 'json:{{"driver":"file","filename":"base.raw"}}', UNSUPPORTED,
-        "json:", "not a plain file name")
-renamed("protocol name", "nbd://localhost/x", UNSUPPORTED, "nbd://localhost/x")
-renamed("file protocol", "file:base.raw", UNSUPPORTED, "file:base.raw")
+def described(name, text, status, *words, form="raw"):
+    """A refusal of a description of nodes; FILE in it is one that is there."""
+    renamed("json: " + name, "json:" + text.replace("{", "{{").replace("}", "}}").replace(
+        "FILE", "{folder}/base.raw"), status, "json:", *words, form=form)
+
+
+BARE = '{"driver":"file","filename":"FILE"}'
+described("bare file", BARE, UNSUPPORTED, "bare file")
+described("over json", '{"driver":"raw","file":{"driver":"raw","file":' + BARE + "}}", UNSUPPORTED,
+          "'file.file.driver'")
+described("unknown key", '{"driver":"raw","offset":"512","file":' + BARE + "}", UNSUPPORTED,
+          "'offset'")
+described("number", '{"driver":"raw","size":512,"file":' + BARE + "}", UNSUPPORTED, "'size'")
+described("other driver", '{"driver":"vmdk","file":' + BARE + "}", UNSUPPORTED, "'vmdk'")
+described("other protocol", '{"driver":"raw","file":{"driver":"nbd","filename":"FILE"}}',
+          UNSUPPORTED, "'nbd'")
+described("key twice", '{"driver":"raw","driver":"raw","file":' + BARE + "}", SOURCE,
+          "'driver' twice")
+described("no json", "{", SOURCE, "no JSON")
+described("deep", '{"a":' * 150, UNSUPPORTED, "objects within")
+described("no file", '{"driver":"raw","file":{"driver":"file"}}', SOURCE, "names no file")
+described("gone", '{"driver":"raw","file":{"driver":"file","filename":"FILE.gone"}}', SOURCE,
+          "base.raw.gone", "No such file", "the backing file of")
+for protocol in ("nbd://localhost/x", "http://localhost/x", "rbd:pool/x", "nbd:unix:x", "FILE:x"):
+    renamed("protocol name " + protocol.split(":")[0], protocol, UNSUPPORTED, protocol)
+renamed("file protocol that is gone", "file:///no/base.raw", SOURCE, "/no/base.raw", "No such file")
 renamed("other format", "base.raw", UNSUPPORTED, "format 'vmdk'", form="vmdk")
-renamed("backing file that is gone", "gone.raw", SOURCE, "gone.raw", "No such file")
+renamed("backing file that is gone", "gone.raw", SOURCE, "gone.raw", "No such file",
+        "the backing file of", "a.qcow2")
 renamed("backing folder", "{folder}", SOURCE, "is a folder")
 renamed("backing device", "/dev/zero", SOURCE, "character device")
 renamed("raw taken for an image", "base.raw", SOURCE, "base.raw", "no qcow2 magic", form="qcow2")
@@ -309,7 +399,7 @@ def _(image, folder):
     rebacked(Image(folder / "base.qcow2"), folder, "soft.qcow2", "qcow2")
 
 
-@refused("chain of 1000", UNSUPPORTED, "chain of 64 backing files", make=backed_by_image)
+@refused("chain of 1000", UNSUPPORTED, "chain of 256 backing files", make=backed_by_image)
 def _(image, folder):
     rebacked(image, folder, "0000.qcow2", "qcow2")
     step = Image(image.path)
@@ -347,6 +437,21 @@ def header_in_a_raw_disk(folder):
     abi.build(folder / "a.raw", folder / "raw.hxz", abi.ALLOW_BACKING, abi.RAW)
     assert abi.read(folder / "raw.hxz", len(disk)) == disk
     expect(folder, SOURCE, ("/etc/passwd", "HEXZ_BUILD_ALLOW_BACKING"), folder / "a.raw", 0)
+
+
+def terabytes_of_one_cluster(folder):
+    """A file of 800 KB whose map names one cluster for all of 30 TB: refused before much of it is read."""
+    cluster, size = 1 << 16, 30 << 40
+    tables = size // (cluster // 8 * cluster)
+    with open(folder / "a.qcow2", "wb") as out:
+        out.write(struct.pack(">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, 0, 0, 16, size, 0, tables,
+                              cluster, 0, 0, 0, 0, 0, 0, 0, 4, 104))
+        out.seek(cluster)
+        data = -(-(cluster + tables * 8) // cluster) * cluster
+        out.write(struct.pack(">Q", layout.COPIED | data + cluster) * tables)
+        out.seek(data)
+        out.write(b"a" * cluster + struct.pack(">Q", layout.COPIED | data) * (cluster // 8))
+    expect(folder, SOURCE, ("its map names more standard bytes",), folder / "a.qcow2", 0)
 
 
 def not_an_image(folder):
@@ -395,5 +500,5 @@ def refuse(row, folder):
 def stories():
     """Names, functions and their arguments."""
     rows = [(f"refused {row[0]}", refuse, row) for row in TABLE]
-    alone = [header_in_a_raw_disk, not_an_image, inputs_as_output]
+    alone = [terabytes_of_one_cluster, header_in_a_raw_disk, not_an_image, inputs_as_output]
     return rows + [(f"refused {f.__name__}", f) for f in alone]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import qemu
+from layout import Image
 from qemu import SECTOR
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -50,9 +51,11 @@ GEOMETRIES = [
 class Variant:
     """One image: `make(folder, rng)` leaves it as top.qcow2."""
 
-    def __init__(self, name, make):
+    def __init__(self, name, make, for_imago=True):
         self.name = name
         self._make = make
+        # imago takes other names of files and sizes than QEMU does.
+        self.for_imago = for_imago
 
     def make(self, folder):
         self._make(Path(folder), random.Random(zlib.crc32(self.name.encode())))
@@ -227,9 +230,62 @@ def deep(length):
         for i in range(length):
             name = f"{i}.qcow2"
             qemu.create(folder, name, size, "cluster_size=4k", below)
-            qemu.io(folder, name, [f"write -q -P {i + 1} {i * 7 * SECTOR} 8k"])
+            qemu.io(folder, name, [f"write -q -P {i % 255 + 1} {i * 7 * SECTOR % MIB // SECTOR * SECTOR} 8k"])
             below = name, "qcow2"
         qemu.create(folder, "top.qcow2", size, "", below)
+    return make
+
+
+# Backing names as QEMU and libvirt write them: the name, and the format that the header records.
+OVER_FILE = '{"driver":"%s","file":{"driver":"file","filename":"FOLDER/base.qcow2"}}'
+NAMES = {
+    "file": ("file:FOLDER/base.qcow2", "qcow2"),
+    "file with slashes": ("file://FOLDER/base.qcow2", "qcow2"),
+    "json": ("json:" + OVER_FILE % "qcow2", "qcow2"),
+    "json without format": ("json:" + OVER_FILE % "qcow2", None),
+    "json raw": ("json:" + OVER_FILE % "raw", "raw"),
+    "json raw without format": ("json:" + OVER_FILE % "raw", None),
+    "json against the header": ("json:" + OVER_FILE % "raw", "qcow2"),
+    "json dotted": (
+        'json:{"driver": "qcow2", "file.driver": "file", "file.filename": "FOLDER/base.qcow2"}',
+        "qcow2"),
+    "json mixed": (
+        'json:{"file": {"driver": "file"}, "file.filename": "FOLDER\\/base.\\u0071cow2"}', "qcow2"),
+    "json bare of drivers": ('json:{"file":{"filename":"FOLDER/base.qcow2"}}', "qcow2"),
+    "nothing of format": ("base.qcow2", None),
+    "format file": ("FOLDER/base.qcow2", "file"),
+    "format raw": ("FOLDER/base.qcow2", "raw"),
+}
+
+
+def named(name, form):
+    """An overlay whose backing file is called so."""
+    def make(folder, rng):
+        put(folder, "base.raw", rng, MIB)
+        qemu.convert(folder, "base.raw", "base.qcow2")
+        qemu.create(folder, "top.qcow2", None, backing=("base.qcow2", "qcow2"))
+        qemu.io(folder, "top.qcow2", ["write -q -P 7 64k 70k"])
+        image = Image(folder / "top.qcow2")
+        image.rename_backing(name.replace("FOLDER", str(folder)), form)
+        image.save()
+    return make
+
+
+HALF_SECTORS = [0, 1, 511, 513, 65535, 65537, MIB - 1, MIB - 511, MIB - 513]
+
+
+def half_sectors(size):
+    """What is beyond the last whole sector is not read, in an image and in what backs it."""
+    def make(folder, rng):
+        put(folder, "base.raw", rng, MIB)
+        qemu.convert(folder, "base.raw", "base.qcow2")
+        below = Image(folder / "base.qcow2")
+        below["size"] = size
+        below.save()
+        qemu.create(folder, "top.qcow2", MIB, "cluster_size=4k", ("base.qcow2", "qcow2"))
+        top = Image(folder / "top.qcow2")
+        top["size"] = MIB - 100
+        top.save()
     return make
 
 
@@ -239,7 +295,9 @@ def table():
     modern = [g for g in GEOMETRIES if g.version == 3 and not g.more]
     few = [Geometry(2, 64 * KIB), Geometry(3, 4 * KIB), Geometry(3, 2 * MIB, "zstd"),
            Geometry(3, 64 * KIB, "zlib", True)]
-    rows = [Variant("dirty", dirty(lazy)), Variant("deep", deep(64))]
+    rows = [Variant("dirty", dirty(lazy)), Variant("deep", deep(256))]
+    rows += [Variant(f"named {name}", named(*how), False) for name, how in NAMES.items()]
+    rows += [Variant(f"size {size}", half_sectors(size), False) for size in HALF_SECTORS]
 
     def add(kind, geometry, make):
         rows.append(Variant(f"{kind} {geometry.name}", make))

@@ -51,7 +51,8 @@ pub struct Header {
     pub version: u32,
     /// A cluster has 2 to the power of this many bytes.
     pub cluster_bits: u32,
-    /// Bytes of the disk; a multiple of 512.
+    /// Bytes of the disk, in whole sectors of 512: what the header has beyond them is dropped, as
+    /// QEMU does.
     pub size: u64,
     /// Where the active L1 table lies; at a cluster boundary.
     pub l1_offset: u64,
@@ -138,7 +139,7 @@ impl Header {
         Ok(Header {
             version,
             cluster_bits,
-            size,
+            size: size / SECTOR * SECTOR,
             l1_offset,
             l1_entries,
             compression: compression(bytes, has(incompat::COMPRESSION))?,
@@ -207,13 +208,6 @@ fn check_size(size: u64) -> Checked<()> {
     if size > STREAM_SIZE_MAX {
         return unsupported(format!(
             "its disk of {size} bytes is larger than the {STREAM_SIZE_MAX} of a stream"
-        ));
-    }
-    if !size.is_multiple_of(SECTOR) {
-        // The format allows it, QEMU drops the last bytes: whoever wrote it meant one or the other.
-        return unsupported(format!(
-            "its disk of {size} bytes is no multiple of 512, and readers disagree on its end; set \
-             the size with qemu-img resize"
         ));
     }
     Ok(())

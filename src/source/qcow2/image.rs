@@ -1,20 +1,18 @@
 //! One image file: its header, and where it says that the disk's bytes are.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{Geometry, Mapping, Packed};
 use super::extensions::Extensions;
 use super::fault::{Checked, Fault, damaged, shown};
 use super::header::{Compression, HEADER_LEN, Header, l1_coverage_bits};
-use super::name;
+use super::ledger::Ledger;
+use super::name::{self, Named, Others};
 use super::table::{Table, TableReader};
 use crate::error::{Error, Result, try_zeroed};
 use crate::source::{Access, RawSource, Source};
-
-/// Clusters that one look joins to a run, at most, so that a caller can cancel between two.
-const JOINED: usize = 4096;
 
 /// An image, read only.
 pub struct Image {
@@ -28,20 +26,26 @@ pub struct Image {
     l1: Table,
     l1_reader: TableReader,
     l2_reader: TableReader,
+    ledger: Ledger,
 }
 
 /// What an image says of its backing file.
 pub struct Backing {
-    /// Its name, which begins where the image is.
-    pub path: PathBuf,
-    /// Name of the format that it is in.
+    /// Its name, and the format that the name says.
+    pub named: Named,
+    /// Name of the format that the header says it is in.
     pub format: Option<Vec<u8>>,
 }
 
 impl Image {
     /// Opens the image in `file`, which was opened by the name `path`, and its data file, if
-    /// `access` allows one. The backing file is only named.
-    pub fn open(file: RawSource, path: &Path, access: Access) -> Result<(Image, Option<Backing>)> {
+    /// `others` allows one. The backing file is only named.
+    pub fn open(
+        file: RawSource,
+        path: &Path,
+        access: Access,
+        others: Others,
+    ) -> Result<(Image, Option<Backing>)> {
         let blame = |fault: Fault| fault.of(file.operand());
         let first = read(&file, 0..HEADER_LEN as u64)?;
         let header = Header::parse(&first).map_err(blame)?;
@@ -64,14 +68,20 @@ impl Image {
                 check_inside(&file, name, range.start, len).map_err(blame)?;
                 let name = read(&file, range)?;
                 Some(Backing {
-                    path: name::resolve(path, &name, "backing file").map_err(blame)?,
+                    named: name::resolve(path, &name, "backing file").map_err(blame)?,
                     format: extensions.backing_format.map(<[u8]>::to_vec),
                 })
             }
         };
         let data = match header.external_data {
             false => None,
-            true => Some(open_data(&file, path, extensions.data_file, access)?),
+            true => Some(open_data(
+                &file,
+                path,
+                extensions.data_file,
+                access,
+                others,
+            )?),
         };
         let image = Image {
             data,
@@ -81,6 +91,7 @@ impl Image {
             l1,
             l1_reader: TableReader::new(),
             l2_reader: TableReader::new(),
+            ledger: Ledger::default(),
             operand: Arc::from(file.operand()),
             file,
         };
@@ -117,14 +128,33 @@ impl Image {
         self.compression
     }
 
+    /// What its map was met to name.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Puts down that its map has `len` bytes of standard clusters at `offset` of the disk.
+    pub fn note_standard(&self, offset: u64, len: u64) -> Result<()> {
+        let noted = self.ledger.add_standard(len, self.data().size());
+        noted.map_err(|fault| self.blame(offset, fault))
+    }
+
+    /// Puts down that its map has a compressed cluster at `offset` of the disk.
+    pub fn note_packed(&self, offset: u64, packed: Packed) -> Result<()> {
+        let (cluster, size) = (self.cluster(), self.file.size());
+        let noted = self
+            .ledger
+            .add_packed(packed, self.compression, cluster, size);
+        noted.map_err(|fault| self.blame(offset, fault))
+    }
+
     /// What is at `offset` of the disk, which is below the size, and up to where. The search for
-    /// the end of a run goes no further than it needs to reach `until`.
-    pub fn lookup(&self, offset: u64, until: u64) -> Result<(Mapping, u64)> {
+    /// the end of a run goes no further than it needs to reach `until`, and takes no more than `looks`
+    /// at clusters, which it counts down.
+    pub fn lookup(&self, offset: u64, until: u64, looks: &mut usize) -> Result<(Mapping, u64)> {
         let (mapping, mut end) = self.cluster_at(offset)?;
-        for _ in 0..JOINED {
-            if end >= until.min(self.size) {
-                break;
-            }
+        while end < until.min(self.size) && *looks > 0 {
+            *looks -= 1;
             let (next, next_end) = self.cluster_at(end)?;
             if !mapping.goes_on(end - offset, next) {
                 break;
@@ -221,6 +251,7 @@ fn open_data(
     path: &Path,
     name: Option<&[u8]>,
     access: Access,
+    others: Others,
 ) -> Result<RawSource> {
     let blame = |fault: Fault| fault.of(image.operand());
     let Some(name) = name else {
@@ -231,11 +262,14 @@ fn open_data(
         )));
     };
     let data = name::resolve(path, name, "data file").map_err(blame)?;
-    if !access.other_files {
-        return Err(blame(Fault::Damaged(format!(
-            "keeps its data in another file, '{}'; set HEXZ_BUILD_ALLOW_BACKING to read it",
+    if data.format.is_some() {
+        return Err(blame(Fault::Unsupported(format!(
+            "its data file '{}' has a format, where a plain file is followed",
             shown(name)
         ))));
     }
-    RawSource::open(&data, access.share)
+    let what = format!("keeps its data in another file, '{}'", shown(name));
+    others.check(&what, "read").map_err(blame)?;
+    let opened = RawSource::open(&data.path, access);
+    opened.map_err(|e| e.within(&format!("the data file of '{}'", image.operand())))
 }

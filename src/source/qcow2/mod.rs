@@ -13,9 +13,12 @@ mod extensions;
 mod fault;
 mod header;
 mod image;
+mod json;
+mod ledger;
 mod name;
 mod table;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use self::compressed::{Place, Unpacker};
@@ -27,12 +30,28 @@ use crate::error::{Error, Result, try_reserve};
 pub use self::compressed::{Decompressors, PackedCluster};
 pub use self::header::MAGIC;
 
+/// Clusters that one answer on a map goes through, at most, whatever the number of layers, but for one
+/// in each: so that a caller can cancel between two.
+const LOOKS_MAX: usize = 4096;
+
 /// A disk in an image and what backs it.
 pub struct Qcow2Source {
     /// The image first, then what is below. Never empty.
     layers: Vec<Layer>,
     size: u64,
     unpacker: Unpacker,
+    /// Up to where the ledgers of the images have what their maps name.
+    noted: Cell<u64>,
+}
+
+/// Whether a file begins as an image does.
+pub fn is_image(file: &RawSource) -> Result<bool> {
+    let mut magic = [0; MAGIC.len()];
+    if file.size() < magic.len() as u64 {
+        return Ok(false);
+    }
+    file.read_at(0, &mut magic)?;
+    Ok(magic == MAGIC)
 }
 
 /// One file of a chain.
@@ -45,27 +64,30 @@ enum Layer {
 enum Bytes<'a> {
     /// Nowhere: zeros.
     Zeros,
-    /// In a file, from an offset on.
-    File(&'a RawSource, u64),
+    /// In a file, from an offset on; and the image that says so, if one does.
+    File(&'a RawSource, u64, Option<&'a Image>),
     /// In a compressed cluster.
     Packed(&'a Image, Place),
 }
 
 impl Qcow2Source {
-    /// Opens the image in `file`, which was opened by the name `path`.
-    pub fn open(file: RawSource, path: &Path, access: Access) -> Result<Self> {
-        let layers = chain::open(file, path, access)?;
+    /// Opens the image in `file`, which was opened by the name `path`. With `stated`, the caller
+    /// said that it is one, and that what backs it is too, unless the images say otherwise.
+    pub fn open(file: RawSource, path: &Path, access: Access, stated: bool) -> Result<Self> {
+        let layers = chain::open(file, path, access, stated)?;
         let size = layers.first().map_or(0, Layer::size);
         Ok(Qcow2Source {
             layers,
             size,
             unpacker: Unpacker::new(),
+            noted: Cell::new(0),
         })
     }
 
     /// Where the bytes at `offset` are, and up to where; no further than needed to reach `until`.
     fn find(&self, offset: u64, until: u64) -> Result<(Bytes<'_>, u64)> {
         let mut end = self.size.min(until);
+        let mut looks = LOOKS_MAX;
         for (number, layer) in self.layers.iter().enumerate() {
             // Behind the end of a backing file the disk is zeros, whatever lies below that.
             if offset >= layer.size() {
@@ -73,15 +95,15 @@ impl Qcow2Source {
             }
             end = end.min(layer.size());
             let image = match layer {
-                Layer::Raw(file) => return Ok((Bytes::File(file, offset), end)),
+                Layer::Raw(file) => return Ok((Bytes::File(file, offset, None), end)),
                 Layer::Image(image) => image,
             };
-            let (mapping, run_end) = image.lookup(offset, end)?;
+            let (mapping, run_end) = image.lookup(offset, end, &mut looks)?;
             end = end.min(run_end);
             let bytes = match mapping {
                 Mapping::Unallocated => continue,
                 Mapping::Zero => Bytes::Zeros,
-                Mapping::Data(host) => Bytes::File(image.data(), host),
+                Mapping::Data(host) => Bytes::File(image.data(), host, Some(image)),
                 Mapping::Compressed(packed) => Bytes::Packed(
                     image,
                     Place {
@@ -114,7 +136,7 @@ impl Qcow2Source {
             };
             match bytes {
                 Bytes::Zeros => part.fill(0),
-                Bytes::File(file, host) => file.read_at(host, part)?,
+                Bytes::File(file, host, _) => file.read_at(host, part)?,
                 Bytes::Packed(image, place) => {
                     let into = (at - offset) as usize;
                     let packed = match later {
@@ -133,6 +155,34 @@ impl Qcow2Source {
             (at, rest) = (end, more);
         }
         Ok(())
+    }
+
+    /// Puts down what the maps name from `offset` to `end`, once in each walk from the beginning.
+    fn note(&self, bytes: &Bytes<'_>, offset: u64, end: u64) -> Result<()> {
+        if offset == 0 {
+            self.noted.set(0);
+            self.images().for_each(|image| image.ledger().clear());
+        }
+        let from = offset.max(self.noted.get());
+        if from >= end {
+            return Ok(());
+        }
+        self.noted.set(end);
+        match bytes {
+            Bytes::File(_, _, Some(image)) => image.note_standard(offset, end - from),
+            // Only where it begins, or a cluster that is met in parts would count for each.
+            Bytes::Packed(image, place) if place.within == 0 && from == offset => {
+                image.note_packed(offset, place.packed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn images(&self) -> impl Iterator<Item = &Image> {
+        self.layers.iter().filter_map(|layer| match layer {
+            Layer::Image(image) => Some(&**image),
+            Layer::Raw(_) => None,
+        })
     }
 
     fn files(&self) -> impl Iterator<Item = &RawSource> {
@@ -185,15 +235,17 @@ impl Source for Qcow2Source {
 
     fn content_at(&self, offset: u64) -> Result<(Content, u64)> {
         let (bytes, end) = self.find(offset, self.size)?;
-        match bytes {
-            Bytes::Zeros => Ok((Content::Zero, end)),
-            Bytes::Packed(..) => Ok((Content::Data, end)),
+        let (content, end) = match bytes {
+            Bytes::Zeros => (Content::Zero, end),
+            Bytes::Packed(..) => (Content::Data, end),
             // An image that was preallocated has holes in clusters that nobody wrote.
-            Bytes::File(file, host) => {
+            Bytes::File(file, host, _) => {
                 let (content, host_end) = file.content_at(host)?;
-                Ok((content, end.min(offset + (host_end - host))))
+                (content, end.min(offset + (host_end - host)))
             }
-        }
+        };
+        self.note(&bytes, offset, end)?;
+        Ok((content, end))
     }
 
     fn check_unchanged(&self) -> Result<()> {
