@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 pub const BLOCK_MIN: u32 = 4096;
 /// See [`BLOCK_MIN`].
 pub const BLOCK_MAX: u32 = 16 << 20;
-/// Smallest chunk size that can be asked for, in bytes.
-const CDC_MIN: u32 = 1024;
+/// Smallest chunk size that can be asked for, in bytes: no snapshot may have a smaller one.
+const CDC_MIN: u32 = crate::format::CDC_MIN;
 /// Largest chunk, in bytes: a chunk is never split over blocks.
 const CDC_MAX: u32 = BLOCK_MAX;
 /// Largest average that the chunker takes, in bytes.
@@ -231,6 +231,14 @@ mod tests {
                     min: 64 << 10,
                     avg: 16 << 10,
                     max: 128 << 10,
+                },
+                ..good
+            },
+            Profile {
+                cdc: CdcSizes {
+                    min: CDC_MIN - 2,
+                    avg: 4096,
+                    max: 8192,
                 },
                 ..good
             },

@@ -114,7 +114,7 @@ mod tests {
             .encode(samples[0], &mut out)
             .unwrap();
         assert_eq!(codec, Codec::ZstdDictionary);
-        let dictionary = DecodeDictionary::new(&bytes).unwrap();
+        let dictionary = DecodeDictionary::new(&bytes).unwrap().unwrap();
         let mut back = vec![0; samples[0].len()];
         let mut decoder = Decoder::new().unwrap();
         decoder

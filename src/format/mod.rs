@@ -35,6 +35,8 @@ pub const ROOT_MAX: usize = 32 << 10;
 pub const BLOCK_MAX: u32 = 16 << 20;
 /// Length of a dictionary, at most.
 pub const DICTIONARY_MAX: usize = 112 << 10;
+/// Least chunk that a snapshot may be cut into: it bounds how many blocks a few bytes lie in.
+pub const CDC_MIN: u32 = 1024;
 /// Streams in a snapshot, at most.
 pub const STREAMS_MAX: usize = 256;
 /// Bytes in a stream's name, at most.

@@ -3,8 +3,8 @@
 use super::bytes::{Reader, Writer};
 use super::page::TreeKind;
 use super::{
-    BLOCK_MAX, DATA_SPACE_MAX, DICTIONARY_MAX, Decoded, HEIGHT_MAX, Hash, Header, NAME_MAX,
-    PAGE_4K, PAGE_MAX, Pointer, STREAM_SIZE_MAX, STREAMS_MAX, VERSION,
+    BLOCK_MAX, CDC_MIN, DATA_SPACE_MAX, DICTIONARY_MAX, Decoded, HEIGHT_MAX, Hash, Header,
+    NAME_MAX, PAGE_4K, PAGE_MAX, Pointer, STREAM_SIZE_MAX, STREAMS_MAX, VERSION,
 };
 
 const KIND_ROOT: u8 = 4;
@@ -66,6 +66,12 @@ impl RootPage {
     /// Whether units are content-defined chunks.
     pub fn is_cdc(&self) -> bool {
         self.cdc[2] != 0
+    }
+
+    /// Bytes of a decoded block at most: a chunk is never split. All buffers for blocks follow
+    /// from it.
+    pub fn block_len_max(&self) -> u32 {
+        self.block_size.max(self.cdc[2])
     }
 
     /// The tree of that kind.
@@ -177,7 +183,7 @@ impl RootPage {
         let sized = self.block_size.is_power_of_two()
             && (PAGE_4K as u32..=BLOCK_MAX).contains(&self.block_size);
         let chunked = self.cdc == [0; 3]
-            || (self.cdc[0] > 0
+            || (self.cdc[0] >= CDC_MIN
                 && self.cdc.windows(2).all(|pair| pair[0] < pair[1])
                 && self.cdc[2] <= BLOCK_MAX);
         let brought = self
@@ -200,6 +206,8 @@ impl RootPage {
             && self.units >= self.blocks
             && self.data_size <= DATA_SPACE_MAX
             && self.stored_size <= self.data_size
+            && self.stored_size >= self.blocks
+            && self.data_size.div_ceil(self.block_len_max().into()) <= self.blocks
             && brought == Some(self.stored_size)
             && (self.is_cdc() || Some(self.data_size) == self.units.checked_mul(PAGE_4K as u64));
         if self.compression > 2 || !sized || !chunked || !filled || !streamed || !counted {
@@ -340,6 +348,17 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_block_is_a_block_or_a_chunk() {
+        let mut page = sample();
+        assert_eq!(page.block_len_max(), 65536);
+        page.cdc = [CDC_MIN, 4096, 1 << 20];
+        assert_eq!(RootPage::decode(&page.encode(), false).unwrap(), page);
+        assert_eq!(page.block_len_max(), 1 << 20);
+        page.cdc[2] = 8192;
+        assert_eq!(page.block_len_max(), 65536);
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let good = sample();
         let mut twice = good.clone();
@@ -370,6 +389,29 @@ mod tests {
             },
             RootPage {
                 cdc: [3, 2, 1],
+                ..good.clone()
+            },
+            RootPage {
+                cdc: [CDC_MIN - 1, 4096, 8192],
+                ..good.clone()
+            },
+            // More than so many blocks can hold, and fewer bytes than so many blocks have.
+            RootPage {
+                data_size: 8192 << 10,
+                units: 2048,
+                ..good.clone()
+            },
+            RootPage {
+                block_size: 4096,
+                data_size: 8192,
+                units: 2,
+                ..good.clone()
+            },
+            RootPage {
+                cdc: [1024, 2048, 4096],
+                data_size: 65536,
+                blocks: 201,
+                units: 201,
                 ..good.clone()
             },
             RootPage {

@@ -108,7 +108,7 @@ impl Scratch {
 }
 
 /// Makes a reused buffer at least `len` bytes long.
-fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
+pub(super) fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
     if buf.len() < len {
         // The old bytes are worth nothing: do not have them copied.
         if buf.capacity() < len {
@@ -235,19 +235,21 @@ impl Snapshot {
         if let Some(dictionary) = self.dictionary.get() {
             return Ok(dictionary);
         }
-        let loaded = DecodeDictionary::new(&self.dictionary_bytes()?)?;
+        let loaded = self.read_dictionary()?;
         // Two threads may come here at once: either one's will do.
         Ok(self.dictionary.get_or_init(|| loaded))
     }
 
-    /// The dictionary's bytes, as the file has them now.
-    pub(super) fn dictionary_bytes(&self) -> Result<Vec<u8>> {
-        match &self.root.dictionary {
-            Some(pointer) => self.pointed(PieceKind::Dictionary, pointer, |why| {
-                self.corrupt(format!("dictionary at byte {}: {why}", pointer.offset))
-            }),
-            None => Err(self.corrupt("a block needs a dictionary, but there is none")),
-        }
+    /// The dictionary, as the file has it now.
+    pub(super) fn read_dictionary(&self) -> Result<DecodeDictionary> {
+        let Some(pointer) = &self.root.dictionary else {
+            return Err(self.corrupt("a block needs a dictionary, but there is none"));
+        };
+        let misfit =
+            |why: Why| self.corrupt(format!("dictionary at byte {}: {why}", pointer.offset));
+        let bytes = self.pointed(PieceKind::Dictionary, pointer, misfit)?;
+        DecodeDictionary::new(&bytes)?
+            .ok_or_else(|| misfit("it is no Zstandard dictionary (RFC 8878, section 5)".into()))
     }
 }
 

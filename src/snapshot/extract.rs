@@ -12,11 +12,11 @@ use super::team::{self, Beat, PIECE};
 use super::tree::Leaf;
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, try_grow};
-use crate::format::Target;
+use crate::format::{RootPage, Target};
 use crate::sink::{Existing, PendingFile, Sync};
 use crate::source::leads_to;
 
-/// Bytes that the buffers of all threads may take together.
+/// Bytes that the buffers of all threads take together, unless two threads take more.
 const BUFFERS_MAX: usize = 20 << 20;
 /// Zeros that are claimed at once.
 const ZEROS_PIECE: u64 = 64 << 20;
@@ -84,20 +84,17 @@ impl Snapshot {
             }
         };
         control.begin(Phase::Extract, size, 0)?;
-        let block_len = self.root.block_size.max(self.root.cdc[2]);
-        let piece = PIECE.max(self.root.block_size.into());
         let copy = Copy {
             snapshot: self,
             stream,
             size,
-            piece,
+            piece: piece_len(&self.root),
             output: &output,
             cursor: Mutex::default(),
             done: AtomicU64::new(0),
             written: AtomicU64::new(0),
         };
-        let each = piece as usize + 2 * block_len as usize;
-        let threads = team::team_size(options.threads, size, each, BUFFERS_MAX);
+        let (threads, _) = team(options.threads, size, &self.root);
         let written = || copy.written.load(Ordering::Relaxed);
         let progress = || (copy.done.load(Ordering::Relaxed), written());
         let copied = team::run(threads, control, progress, |beat| copy.work(beat));
@@ -125,12 +122,25 @@ impl Snapshot {
     }
 }
 
+/// Data is claimed in pieces that end at multiples of this, and so at the ends of blocks.
+fn piece_len(root: &RootPage) -> u64 {
+    PIECE.max(root.block_size.into())
+}
+
+/// Threads for `size` bytes of a stream, and the bytes of each one's buffers: a piece, a stored
+/// block and a decoded one.
+pub(super) fn team(requested: u32, size: u64, root: &RootPage) -> (usize, usize) {
+    let each = piece_len(root) as usize + 2 * root.block_len_max() as usize;
+    let threads = team::team_size(requested, size, each, BUFFERS_MAX);
+    (threads, each)
+}
+
 /// One extraction, shared by its threads.
 struct Copy<'a> {
     snapshot: &'a Snapshot,
     stream: u32,
     size: u64,
-    /// Data is claimed in pieces that end at multiples of this, and so at the ends of blocks.
+    /// See [`piece_len`].
     piece: u64,
     output: &'a Output,
     cursor: Mutex<Cursor>,
@@ -242,8 +252,11 @@ impl Copy<'_> {
         let mut at = range.start;
         // Where the data begins that is in `buf` and not yet written.
         let mut pending = at;
+        let mut before = None;
         while at < range.end {
-            let leaf = self.snapshot.extent_leaf(self.stream, at)?;
+            let leaf = self
+                .snapshot
+                .next_extent_leaf(self.stream, at, &mut before)?;
             for run in leaf
                 .extents()?
                 .runs(at)
@@ -255,7 +268,7 @@ impl Copy<'_> {
                 match run.target {
                     Target::Data(from) => {
                         let out = buf.get_mut(in_buf).unwrap_or_default();
-                        self.snapshot.read_data(from, out, lease)?;
+                        self.snapshot.read_data(from, out, lease, beat)?;
                     }
                     Target::Zero if self.takes_zeros(&part) => {
                         buf.get_mut(in_buf).unwrap_or_default().fill(0);

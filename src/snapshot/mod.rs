@@ -21,6 +21,8 @@ mod tree;
 mod verify;
 
 #[cfg(test)]
+mod bomb_tests;
+#[cfg(test)]
 mod encrypted_tests;
 #[cfg(test)]
 mod secrets_tests;
@@ -60,7 +62,7 @@ const PAGE_WEIGHT: usize = 34 << 10;
 ///
 /// Memory: decoded blocks and index pages together take at most the cache size that it was opened
 /// with and 256 KiB; buffers kept between reads at most 4 MiB and sixteen decoding contexts; each
-/// running read, two blocks.
+/// running read, two blocks of the largest size that the root page allows.
 pub struct Snapshot {
     storage: Box<dyn Storage>,
     header: Header,

@@ -12,7 +12,8 @@ use crate::control::{Cancel, Control};
 use crate::crypto::{Keys, Piece, PieceKind, Place, same};
 use crate::error::{Error, Result, Why, try_zeroed};
 use crate::format::{
-    Codec, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, newest, root_hash,
+    Codec, Decoded, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, newest,
+    root_hash,
 };
 use crate::keyring::{Locked, PasswordFn, SlotCopies, unlock_asking};
 
@@ -123,7 +124,7 @@ impl Snapshot {
         };
         let pages = (cache_size / 4).min(PAGES_MAX);
         let blocks = usize::try_from(cache_size - pages).unwrap_or(usize::MAX);
-        let block_len = root.block_size.max(root.cdc[2]) as usize;
+        let block_len = root.block_len_max() as usize;
         Ok(Snapshot {
             storage,
             header,
@@ -214,12 +215,15 @@ impl Ends {
     pub fn root(self, keys: Option<&Keys>, operand: &str) -> Result<RootPage> {
         let corrupt = |why: Why| Error::corrupt(operand, why);
         let Ends {
+            header,
             footer,
             mut stored_root,
             ..
         } = self;
+        let body = footer.root_offset - body_start(&header);
         let Some(keys) = keys else {
-            return RootPage::decode(&stored_root, false).map_err(corrupt);
+            let root = RootPage::decode(&stored_root, false).map_err(corrupt)?;
+            return fitting(root, body, 0).map_err(corrupt);
         };
         if !same(&keys.mac(Place::Footer, &footer.mac_input()), &footer.mac) {
             return Err(corrupt("the footer's MAC does not fit".into()));
@@ -237,7 +241,8 @@ impl Ends {
         if !same(&keys.piece_hash(opened), &footer.piece_hash) {
             return Err(corrupt("the root page's hash does not fit".into()));
         }
-        RootPage::decode(opened, true).map_err(corrupt)
+        let root = RootPage::decode(opened, true).map_err(corrupt)?;
+        fitting(root, body, SEAL_LEN).map_err(corrupt)
     }
 
     /// Holds what is in the clear against the keys of an open snapshot, both copies of its key
@@ -258,6 +263,16 @@ impl Ends {
             return Err(Error::corrupt(operand, "the footer's MAC does not fit"));
         }
         slots.check(&self.header, keys, operand)
+    }
+}
+
+/// The root page, unless it says that blocks take more bytes than there are for them: whoever
+/// counts them reads no more than the file has.
+fn fitting(root: RootPage, body: u64, tag: u32) -> Decoded<RootPage> {
+    let tags = root.blocks.checked_mul(tag.into());
+    match tags.and_then(|tags| tags.checked_add(root.stored_size)) {
+        Some(held) if held <= body => Ok(root),
+        _ => Err("its blocks are said to take more bytes than it has".into()),
     }
 }
 

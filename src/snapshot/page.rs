@@ -1,8 +1,9 @@
 //! Index pages as they are held in memory: checked, with the sums that a binary search needs.
 
+use crate::error::Why;
 use crate::format::{
-    BlockEntry, BlockPage, Decoded, ExtentEntry, ExtentPage, NodePage, PAGE_4K, PageKey, Pointer,
-    RootPage, SEAL_LEN, Target, TreeKind, UnitHash, UnitPage,
+    BlockEntry, BlockPage, CDC_MIN, Decoded, ExtentEntry, ExtentPage, NodePage, PAGE_4K, PageKey,
+    Pointer, RootPage, SEAL_LEN, Target, TreeKind, UnitHash, UnitPage,
 };
 
 /// A page and where it came from.
@@ -76,6 +77,50 @@ pub(super) struct Bounds<'a> {
     pub file_end: u64,
 }
 
+const NOT_ALIGNED: &str = "an extent or block is not aligned to pages of 4096 bytes";
+
+fn aligned(at: u64) -> bool {
+    at.is_multiple_of(PAGE_4K as u64)
+}
+
+/// The rules that keep a few bytes of a stream from lying in many blocks: docs/FORMAT.md,
+/// section 4.1.
+impl Bounds<'_> {
+    /// Checks where an extent of a stream of that size begins and ends.
+    fn check_extent(&self, at: u64, entry: &ExtentEntry, size: u64) -> Decoded<()> {
+        if self.root.is_cdc() {
+            return Ok(());
+        }
+        let from = match entry.target {
+            Target::Data(from) => from,
+            _ => 0,
+        };
+        let ends = aligned(entry.len) || at.checked_add(entry.len) == Some(size);
+        if !aligned(at) || !aligned(from) || !ends {
+            return Err(NOT_ALIGNED.into());
+        }
+        Ok(())
+    }
+
+    /// Checks that an extent may be followed by that one: with chunks a short one ends a run of
+    /// data, or its stream.
+    fn check_next(&self, entry: &ExtentEntry, next: &ExtentEntry) -> Decoded<()> {
+        if !self.root.is_cdc() {
+            return Ok(());
+        }
+        let fits = match entry.target {
+            Target::Zero => entry.len >= CDC_MIN.into(),
+            _ => entry.len >= self.root.cdc[0].into() || next.target == Target::Zero,
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(Why::from(
+                "a short extent is followed by another than it may be",
+            )),
+        }
+    }
+}
+
 impl Bounds<'_> {
     /// Bytes that a piece of so many stored bytes takes in the file.
     pub fn file_len(&self, stored_len: u32) -> u32 {
@@ -136,9 +181,15 @@ impl Page {
 
 impl ExtentLeaf {
     fn new(page: ExtentPage, bounds: &Bounds<'_>) -> Decoded<Self> {
+        let stream = bounds.root.streams.get(page.key.stream as usize);
+        let size = stream.ok_or("a page of extents of no stream")?.size;
         let mut at = page.key.at;
         let mut starts = Vec::with_capacity(page.entries.len() + 1);
-        for entry in &page.entries {
+        for (i, entry) in page.entries.iter().enumerate() {
+            bounds.check_extent(at, entry, size)?;
+            if let Some(next) = page.entries.get(i + 1) {
+                bounds.check_next(entry, next)?;
+            }
             starts.push(at);
             at = at.saturating_add(entry.len);
             match entry.target {
@@ -156,6 +207,9 @@ impl ExtentLeaf {
                 }
             }
         }
+        if at > size {
+            return Err("extents go beyond their stream's end".into());
+        }
         starts.push(at);
         Ok(ExtentLeaf {
             key: page.key,
@@ -167,6 +221,19 @@ impl ExtentLeaf {
     /// Where the page ends in its stream.
     pub fn end(&self) -> u64 {
         self.starts.last().copied().unwrap_or(self.key.at)
+    }
+
+    /// Holds the page against the last extent of the one before it.
+    pub fn check_seam(&self, before: Option<ExtentEntry>, bounds: &Bounds<'_>) -> Decoded<()> {
+        match (before, self.entries.first()) {
+            (Some(before), Some(next)) => bounds.check_next(&before, next),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last extent.
+    pub fn last(&self) -> Option<ExtentEntry> {
+        self.entries.last().copied()
     }
 
     /// The runs from that offset on, the first one cut to begin there.
@@ -199,6 +266,12 @@ impl BlockLeaf {
         for entry in page.entries {
             if bounds.sealed && entry.crc != 0 {
                 return Err("a sealed block has a checksum".into());
+            }
+            if entry.decoded_len > bounds.root.block_len_max() {
+                return Err("a block is larger than the root page allows".into());
+            }
+            if !bounds.root.is_cdc() && !aligned(entry.decoded_len.into()) {
+                return Err(NOT_ALIGNED.into());
             }
             let file_len = bounds.file_len(entry.stored_len);
             blocks.push(Block {

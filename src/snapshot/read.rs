@@ -2,9 +2,10 @@
 
 use super::Snapshot;
 use super::block::Lease;
+use super::team::Beat;
 use super::tree::Leaf;
 use crate::error::{Error, Result};
-use crate::format::{PageKey, Target, TreeKind};
+use crate::format::{ExtentEntry, PageKey, Target, TreeKind};
 
 impl Snapshot {
     /// Fails unless `len` bytes from `offset` on lie within the stream.
@@ -37,10 +38,27 @@ impl Snapshot {
         self.leaf(TreeKind::Extents, PageKey { stream, at: offset })
     }
 
+    /// The same for who walks from leaf to leaf: `before` is the last extent of the one before, and
+    /// becomes that of this one.
+    pub(super) fn next_extent_leaf(
+        &self,
+        stream: u32,
+        offset: u64,
+        before: &mut Option<ExtentEntry>,
+    ) -> Result<Leaf> {
+        let leaf = self.extent_leaf(stream, offset)?;
+        let page = leaf.extents()?;
+        page.check_seam(before.take(), &self.bounds())
+            .map_err(|why| self.corrupt(why))?;
+        *before = page.last();
+        Ok(leaf)
+    }
+
     fn read_runs(&self, stream: u32, mut offset: u64, mut out: &mut [u8]) -> Result<()> {
         let mut lease = self.pool.lease();
+        let mut before = None;
         while !out.is_empty() {
-            let leaf = self.extent_leaf(stream, offset)?;
+            let leaf = self.next_extent_leaf(stream, offset, &mut before)?;
             for run in leaf.extents()?.runs(offset) {
                 if out.is_empty() {
                     break;
@@ -48,7 +66,7 @@ impl Snapshot {
                 let part = split_off(&mut out, run.len);
                 match run.target {
                     Target::Zero => part.fill(0),
-                    Target::Data(at) => self.read_data(at, part, &mut lease)?,
+                    Target::Data(at) => self.read_data(at, part, &mut lease, &mut || Ok(()))?,
                     Target::Parent { .. } => return Err(self.parentless()),
                 }
                 offset = run.at + run.len;
@@ -57,12 +75,13 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Fills `out` from data space.
+    /// Fills `out` from data space, with a beat for each block.
     pub(super) fn read_data(
         &self,
         mut at: u64,
         mut out: &mut [u8],
         lease: &mut Lease<'_>,
+        beat: &mut Beat<'_>,
     ) -> Result<()> {
         while !out.is_empty() {
             let leaf = self.block_leaf(at)?;
@@ -70,6 +89,7 @@ impl Snapshot {
                 if out.is_empty() {
                     break;
                 }
+                beat()?;
                 let part = split_off(&mut out, block.end() - at);
                 self.read_block(block, (at - block.at) as usize, part, lease)?;
                 at = block.end();

@@ -10,8 +10,12 @@ use crate::workers::{spawn_scoped, thread_count};
 /// What one claim of work is at least, in bytes: little enough to share out evenly, and enough
 /// that claiming costs nothing.
 pub(super) const PIECE: u64 = 1 << 20;
-/// Threads that work however large their buffers are: one is not to wait for the other's I/O.
+/// Threads that work even if they take more memory than they should, but never more than
+/// [`BUFFERS_MAX`]: one is not to wait for the other's I/O.
 const THREADS_MIN: usize = 2;
+/// Bytes that the buffers of all threads of a call take together at most, but for those of one
+/// thread, which always works.
+pub(super) const BUFFERS_MAX: usize = 64 << 20;
 
 /// Called by each thread between steps of its work; says whether to go on.
 pub(super) type Beat<'b> = dyn FnMut() -> Result<()> + 'b;
@@ -20,7 +24,8 @@ pub(super) type Beat<'b> = dyn FnMut() -> Result<()> + 'b;
 /// of this process), if there is work for them, and `memory` for their buffers of `each` bytes.
 pub(super) fn team_size(requested: u32, total: u64, each: usize, memory: usize) -> usize {
     let pieces = usize::try_from(total / PIECE).unwrap_or(usize::MAX);
-    let memory = (memory / each.max(1)).max(THREADS_MIN);
+    let fit = |memory: usize| memory / each.max(1);
+    let memory = fit(memory).max(THREADS_MIN.min(fit(BUFFERS_MAX)));
     thread_count(requested).min(pieces).min(memory).max(1)
 }
 
@@ -38,8 +43,12 @@ pub(super) fn run(
         failure: Mutex::new(None),
     };
     std::thread::scope(|scope| {
+        let _stop = team.stop_if_panicking();
         for _ in 1..threads {
-            let helper = || team.settle(work(&mut || team.check()));
+            let helper = || {
+                let _stop = team.stop_if_panicking();
+                team.settle(work(&mut || team.check()));
+            };
             if spawn_scoped(scope, helper).is_err() {
                 break;
             }
@@ -75,11 +84,26 @@ impl Team<'_> {
         Control::new(self.cancel, None).check()
     }
 
+    fn stop_if_panicking(&self) -> StopIfPanicking<'_> {
+        StopIfPanicking(&self.stop)
+    }
+
     fn settle(&self, result: Result<()>) {
         if let Err(error) = result {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             failure.get_or_insert(error);
             self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A panic goes on in who joins, which is only once all threads have ended: so end them.
+struct StopIfPanicking<'a>(&'a AtomicBool);
+
+impl Drop for StopIfPanicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -95,7 +119,9 @@ mod tests {
         assert_eq!(team_size(8, 0, 1, 100), 1);
         assert_eq!(team_size(8, 3 * PIECE, 1, 100), 3);
         assert_eq!(team_size(8, 100 * PIECE, 25, 100), 4);
-        assert_eq!(team_size(8, 100 * PIECE, usize::MAX, 100), THREADS_MIN);
+        assert_eq!(team_size(8, 100 * PIECE, BUFFERS_MAX / 2, 100), THREADS_MIN);
+        assert_eq!(team_size(8, 100 * PIECE, BUFFERS_MAX / 2 + 1, 100), 1);
+        assert_eq!(team_size(8, 100 * PIECE, usize::MAX, 100), 1);
         assert_eq!(team_size(1, 100 * PIECE, 1, 100), 1);
         assert_eq!(team_size(8, u64::MAX, 0, 100), 8);
         assert!(team_size(0, u64::MAX, 0, 100) >= 1);
@@ -120,6 +146,36 @@ mod tests {
                 },
             );
             assert!(matches!(result, Err(Error::OutOfRange(text)) if text == "seven"));
+        }
+    }
+
+    #[test]
+    fn a_panic_stops_all_and_goes_on_in_the_caller() {
+        for of_caller in [false, true] {
+            let caller = std::thread::current().id();
+            let steps = AtomicU64::new(0);
+            let text = crate::panic::guarded(|| {
+                let mut control = Control::new(None, None);
+                run(
+                    4,
+                    &mut control,
+                    || (0, 0),
+                    |beat| {
+                        if (std::thread::current().id() == caller) == of_caller {
+                            panic!("one of them");
+                        }
+                        // Ends within a million steps only if it is told to.
+                        for _ in 0..1_000_000 {
+                            beat()?;
+                            steps.fetch_add(1, Ordering::Relaxed);
+                            std::thread::sleep(std::time::Duration::from_millis(1));
+                        }
+                        Ok(())
+                    },
+                )
+            });
+            assert!(text.is_err());
+            assert!(steps.into_inner() < 1_000_000);
         }
     }
 

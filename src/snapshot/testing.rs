@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use zstd::zstd_safe::train_from_buffer;
 
 use super::{OpenOptions, Snapshot, Storage};
 use crate::codec::{EncodeDictionary, Encoder, Method};
@@ -145,6 +147,21 @@ pub fn text(seed: usize, len: usize) -> Vec<u8> {
     out
 }
 
+/// A dictionary for such text.
+pub fn trained() -> Vec<u8> {
+    static TRAINED: OnceLock<Vec<u8>> = OnceLock::new();
+    TRAINED
+        .get_or_init(|| {
+            let samples: Vec<_> = (100..164).map(|seed| text(seed, 2048)).collect();
+            let mut out = vec![0; 6000];
+            let sizes = vec![2048; samples.len()];
+            let len = train_from_buffer(&mut out[..], &samples.concat(), &sizes).unwrap();
+            out.truncate(len);
+            out
+        })
+        .clone()
+}
+
 /// Leaves of all trees before they are laid out.
 pub struct Leaves {
     pub extents: Vec<ExtentPage>,
@@ -162,6 +179,8 @@ pub struct Draft {
     /// Lengths of the units of each block; 4 KiB without.
     pub chunk: Option<u32>,
     pub dictionary: Option<Vec<u8>>,
+    /// What the file has in its place.
+    pub stored_dictionary: Option<Vec<u8>>,
     pub block_size: u32,
     /// Entries of a leaf and children of a node.
     pub fanout: usize,
@@ -203,6 +222,7 @@ impl Draft {
             )],
             chunk: None,
             dictionary: None,
+            stored_dictionary: None,
             block_size: (len as u32).next_power_of_two().max(4096),
             fanout: 50,
             alter_leaves: Box::new(|_| ()),
@@ -215,11 +235,30 @@ impl Draft {
     /// A bit of everything: three levels of pages, all codecs, a dictionary, an empty stream, zeros,
     /// runs within blocks and over several, and one that is used twice.
     pub fn sample() -> Draft {
+        let mut draft = Draft::ragged(1);
+        draft.chunk = None;
+        for (_, entries) in &mut draft.streams {
+            let last = entries.len();
+            for (i, entry) in entries.iter_mut().enumerate() {
+                if i + 1 < last {
+                    entry.len &= !4095;
+                }
+                if let Target::Data(at) = &mut entry.target {
+                    *at &= !4095;
+                }
+            }
+        }
+        draft
+    }
+
+    /// The same with runs that begin and end anywhere, in chunks of that many bytes.
+    pub fn ragged(chunk: u32) -> Draft {
         let mut draft = Draft::of_blocks(12, 8192);
         draft.blocks[3].1 = Codec::ZstdDictionary;
         draft.blocks[7].1 = Codec::ZstdDictionary;
         draft.blocks[11].0.truncate(4096);
-        draft.dictionary = Some(text(77, 6000));
+        draft.dictionary = Some(trained());
+        draft.chunk = Some(chunk);
         draft.fanout = 3;
         draft.streams = vec![
             ("disk", vec![]),
@@ -407,7 +446,8 @@ impl Draft {
                 pointer: put(&mut out, &page.encode()),
             });
         }
-        let dictionary = self.dictionary.as_ref().map(|bytes| put(&mut out, bytes));
+        let dictionary = self.stored_dictionary.as_ref().or(self.dictionary.as_ref());
+        let dictionary = dictionary.map(|bytes| put(&mut out, bytes));
         for page in leaves.units {
             let key = PageKey {
                 stream: 0,
@@ -438,7 +478,7 @@ impl Draft {
             level: 0,
             block_size: self.block_size,
             cdc: if self.chunk.is_some() {
-                [1, 2, 1 << 20]
+                [1024, 2048, 1 << 20]
             } else {
                 [0; 3]
             },
@@ -479,7 +519,7 @@ impl Draft {
         let mut height = u32::from(!tops.is_empty());
         while tops.len() > 1 {
             let mut nodes = Vec::new();
-            for children in tops.chunks(self.fanout) {
+            for children in tops.chunks(self.fanout.max(2)) {
                 let node = NodePage {
                     level: height as u8,
                     children: children.to_vec(),

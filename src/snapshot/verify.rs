@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::block::Scratch;
+use super::block::{Scratch, grow};
 use super::cache::Cache;
 use super::damage::{BadRange, Damage, Found, first_bad};
 use super::open::Ends;
@@ -15,14 +15,14 @@ use super::tiling::Tiling;
 use super::tree::{Broken, Leaf, PageCache};
 use super::{Snapshot, body_start};
 use crate::control::{Control, Phase};
-use crate::error::{Error, Result, try_grow};
-use crate::format::{Codec, PageKey, Target, TreeKind};
+use crate::error::{Error, Result};
+use crate::format::{Codec, ExtentEntry, PageKey, RootPage, Target, TreeKind};
+
+/// Said of blocks that the root page leaves no room for.
+const TOO_MANY: &str = "leaves hold more blocks, or more stored bytes, than the root page says";
 
 /// Index pages kept while checking.
 const PAGES_CACHE: usize = 4 << 20;
-
-/// Bytes that the buffers of all threads may take together.
-const BUFFERS_MAX: usize = 64 << 20;
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +69,7 @@ impl Snapshot {
         control.begin(Phase::Verify, total, 0)?;
         let check = Check::new(self)?;
         check.ends(control)?;
-        let each = PIECE as usize + 2 * self.root.block_size as usize;
-        let threads = team::team_size(threads, self.root.data_size, each, BUFFERS_MAX);
+        let (threads, _) = team(threads, &self.root);
         // Decoded bytes stand for the logical ones that share them.
         let scale = |done: u64| {
             let scaled =
@@ -84,6 +83,15 @@ impl Snapshot {
         check.conclude(report)?;
         control.end(0)
     }
+}
+
+/// Threads for a check, and the bytes of each one's buffers: the stored blocks of a piece, of
+/// which there is one at least, and a decoded one.
+pub(super) fn team(requested: u32, root: &RootPage) -> (usize, usize) {
+    let block = root.block_len_max() as usize;
+    let each = block.max(PIECE as usize) + block;
+    let threads = team::team_size(requested, root.data_size, each, team::BUFFERS_MAX);
+    (threads, each)
 }
 
 /// One check, shared by its threads.
@@ -138,7 +146,7 @@ impl<'a> Check<'a> {
         if let Some(pointer) = &snapshot.root.dictionary {
             let file_len = snapshot.bounds().file_len(pointer.stored_len);
             check.tiling.add(pointer.offset, file_len.into());
-            match snapshot.dictionary_bytes() {
+            match snapshot.read_dictionary() {
                 Ok(_) => check.has_dictionary = true,
                 Err(error) => check.damage.elsewhere(damage_text(error)?),
             }
@@ -188,8 +196,10 @@ impl<'a> Check<'a> {
     }
 
     fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Piece>> {
+        let root = &self.snapshot.root;
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        while cursor.at < self.snapshot.root.data_size {
+        while cursor.at < root.data_size {
+            beat()?;
             let leaf = match cursor.leaf.take() {
                 Some(leaf) => leaf,
                 None => match self.leaf(
@@ -201,9 +211,20 @@ impl<'a> Check<'a> {
                 ) {
                     Ok(leaf) => {
                         let page = leaf.blocks()?;
-                        self.tiling.add(page.file_at, page.file_end - page.file_at);
                         let stored = |block: &Block| u64::from(block.entry.stored_len);
-                        cursor.stored += page.blocks.iter().map(stored).sum::<u64>();
+                        let stored = cursor.stored + page.blocks.iter().map(stored).sum::<u64>();
+                        let blocks = cursor.blocks + page.blocks.len() as u64;
+                        // Leaves that share their blocks could ask for any amount of work: none is
+                        // decoded beyond what the root page says, which the file has room for.
+                        if blocks > root.blocks || stored > root.stored_size {
+                            let range = (cursor.at, page.end);
+                            cursor.at = page.end;
+                            let text = TOO_MANY.to_owned();
+                            self.bad_data(range, text, |found| found.blocks_lost = true, beat)?;
+                            continue;
+                        }
+                        self.tiling.add(page.file_at, page.file_end - page.file_at);
+                        cursor.stored = stored;
                         leaf
                     }
                     Err(Broken { span, error }) => {
@@ -279,9 +300,7 @@ impl<'a> Check<'a> {
                         .snapshot
                         .bad_block(block, "its dictionary is damaged".into())),
                     _ => {
-                        if decoded.len() < block.len() {
-                            try_grow(decoded, block.len(), "a decoded block")?;
-                        }
+                        grow(decoded, block.len(), "a decoded block")?;
                         let out = decoded.get_mut(..block.len()).unwrap_or_default();
                         self.snapshot.decode_block(block, decoder, part, out)?;
                         Ok(&*out)
@@ -400,6 +419,8 @@ impl<'a> Check<'a> {
         let mut sums = vec![(0u64, 0u64); streams.len()];
         let mut span = self.snapshot.span(TreeKind::Extents);
         let mut whole = true;
+        // The last extent of the leaf before, if that is of the same stream.
+        let mut before: Option<(u32, ExtentEntry)> = None;
         while span.first < span.limit {
             control.check()?;
             span.first = match self.leaf(TreeKind::Extents, span.first) {
@@ -408,6 +429,13 @@ impl<'a> Check<'a> {
                     if let Some(place) = first_place(page, &ranges) {
                         self.damage.place(place);
                     }
+                    let (stream, bounds) = (page.key.stream, self.snapshot.bounds());
+                    let last = before.filter(|(of, _)| *of == stream).map(|(_, last)| last);
+                    if let Err(why) = page.check_seam(last, &bounds) {
+                        self.damage.elsewhere(why.to_string());
+                        self.damage.place(page.key);
+                    }
+                    before = page.last().map(|last| (stream, last));
                     let sum = sums.get_mut(page.key.stream as usize);
                     let (data, zero) = sum.ok_or_else(|| Error::Internal("a lost sum".into()))?;
                     for run in page.runs(page.key.at) {
@@ -421,6 +449,7 @@ impl<'a> Check<'a> {
                 }
                 Err(Broken { span: lost, error }) => {
                     whole = false;
+                    before = None;
                     self.damage.elsewhere(damage_text(error)?);
                     self.damage.place(span.first);
                     lost.limit

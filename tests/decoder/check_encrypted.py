@@ -224,7 +224,7 @@ def must_hide(snapshot, sources):
         source = source.read_bytes()
         clear += [source[at : at + 16] for at in range(0, len(source), 4096)]
     if snapshot.dictionary_pointer:
-        dictionary = snapshot.dictionary()
+        dictionary = snapshot.dictionary().as_bytes()
         clear += [dictionary[at : at + 16] for at in range(0, len(dictionary), 64)]
     for block in snapshot.blocks():
         piece = snapshot.block_piece(block)
@@ -253,7 +253,7 @@ def must_refuse(snapshot, edits, says, files):
 def in_the_clear():
     """Edits under MACs that are right."""
     return [
-        ({"header": put("<Q", 16, 3)}, "incompat bits 1 (unnamed)"),
+        ({"header": put("<Q", 16, 3)}, "incompat bits 1 (thin)"),
         ({"header": put("<I", 12, 8192)}, "its length"),
         ({"header": put("<B", 112, 1)}, "bytes 112 to 127"),
         ({"header": put("<B", 3968, 1)}, "bytes 3968 to 4091"),

@@ -16,7 +16,20 @@ import zstandard
 
 from forge import ANCESTORS, BLOCK_BYTES, BLOCK_COUNT, DATA_SPACE, DICTIONARY, STREAM, TREE_AT, UNIT_COUNT
 from forge import add, add_to_entry, append, both, put, put_entry, replace
-from layout import BLOCKS, FOOTER, HEADER, PAGE, STORED, TREE_NAMES, TREES, UNITS, ZSTD_DICTIONARY
+from layout import (
+    BLOCKS,
+    DATA,
+    EXTENTS,
+    FOOTER,
+    HEADER,
+    PAGE,
+    STORED,
+    TREE_NAMES,
+    TREES,
+    UNITS,
+    ZERO,
+    ZSTD_DICTIONARY,
+)
 
 
 def swap_entries(content):
@@ -25,6 +38,33 @@ def swap_entries(content):
 
 def repeat_entry(content):
     content[104:176] = content[32:104]
+
+
+def split(number, length):
+    """An edit of a leaf of extents: an entry becomes two, the first one of that length."""
+
+    def edit(content):
+        (count,) = struct.unpack_from("<I", content, 4)
+        columns, at = [], 32
+        for field in "QQBHH":
+            columns.append(list(struct.unpack_from(f"<{count}{field}", content, at)))
+            at += count * struct.calcsize(f"<{field}")
+        for column in columns:
+            column.insert(number + 1, column[number])
+        columns[0][number] = length
+        columns[0][number + 1] -= length
+        if columns[2][number] == DATA:
+            columns[1][number + 1] += length
+        struct.pack_into("<I", content, 4, count + 1)
+        content[32:] = b"".join(struct.pack(f"<{count + 1}{field}", *column) for field, column in zip("QQBHH", columns))
+
+    return edit
+
+
+def rle_frame(log, content):
+    """A Zstandard frame of one block of equal bytes, with a window of 2^log bytes."""
+    head = struct.pack("<I", len(content) << 3 | 3)[:3]
+    return struct.pack("<IBB", 0xFD2FB528, 0, (log - 10) << 3) + head + content[:1]
 
 
 def cut(length):
@@ -38,9 +78,10 @@ def feature(kind, bit, name):
 def header_and_footer():
     return [
         ({"header": put("<I", 8, 2)}, "version 2"),
-        ({"header": put("<Q", 16, 4)}, "incompat bits 2 (unnamed)"),
-        ({"header": put("<Q", 16, 2)}, "incompat bits 1 (unnamed)"),
+        ({"header": put("<Q", 16, 4)}, "incompat bits 2 (references)"),
+        ({"header": put("<Q", 16, 2)}, "incompat bits 1 (thin)"),
         ({"header": put("<Q", 16, 1)}, "a sealed root page of"),
+        ({"header": both(put("<Q", 16, 6), feature(1, 1, b"sealed"))}, "incompat bits 1 (thin), 2 (references)"),
         ({"header": both(put("<Q", 16, 1 << 40), feature(1, 40, b"later"))}, "incompat bits 40 (later)"),
         ({"header": put("<I", 12, 8192)}, "its length"),
         ({"header": put("<B", 47, 1)}, "bytes 32 to 127"),
@@ -82,7 +123,13 @@ def root_page():
         (put("<I", 8, 1 << 25), "block size of 33554432"),
         (put("<III", 12, 0, 0, 1), "chunk sizes"),
         (put("<III", 12, 3, 2, 1), "chunk sizes"),
-        (put("<III", 12, 1, 2, 3), "entries"),
+        (put("<III", 12, 1023, 2048, 4096), "chunk sizes"),
+        (put("<III", 12, 1024, 2048, (1 << 24) + 1), "chunk sizes"),
+        (put("<III", 12, 1024, 2048, 4096), "entries"),
+        (put("<Q", BLOCK_COUNT, 1), "cannot hold"),
+        (put("<Q", BLOCK_BYTES, 1), "in a smaller body"),
+        (put("<Q", BLOCK_BYTES, 1 << 40), "in a smaller body"),
+        (add("<Q", BLOCK_BYTES, -1), "stored at least, the root page says"),
         (add("<Q", DATA_SPACE, PAGE), "of data space"),
         (add("<Q", DATA_SPACE, -PAGE), "beyond data space"),
         (add("<Q", DATA_SPACE, -1), "padding beyond data space"),
@@ -94,7 +141,7 @@ def root_page():
         (put("<I", DICTIONARY + 12, 1), "dictionary: the stored length is 0"),
         (put("<QII", DICTIONARY, 4096, 114689, 114689), "dictionary: 114689 bytes, of at most 114688"),
         (put("<QII", DICTIONARY, 12288, 1, 1), "dictionary: the BLAKE3"),
-        (put("<B", ANCESTORS, 1), "table of ancestors"),
+        (put("<B", ANCESTORS, 1), "page of ancestors"),
         (append(b"\0"), "follow the last stream"),
         (put("<B", STREAM, 0), "kind 0"),
         (put("<B", STREAM, 4), "kind 4"),
@@ -200,7 +247,10 @@ def leaves():
         (blocks, add_to_entry("blocks", 5, 0, "<I", 1), "overlaps"),
         (blocks, put_entry("blocks", 0, 1, "<I", 4097), "with lengths 4096 and 4097"),
         (blocks, put_entry("blocks", 5, 1, "<I", (1 << 24) + 1), "a block of 16777217"),
-        (blocks, add_to_entry("blocks", 5, 1, "<I", 1), "decodes to 4096 bytes"),
+        (blocks, add_to_entry("blocks", 5, 1, "<I", 1), "a block of 4097"),
+        (blocks, add_to_entry("blocks", 5, 1, "<I", -1), "which are no pages"),
+        (extents, split(1, 1), "zeros that end within a page"),
+        (extents, split(0, 1), "a short page within"),
         (blocks, put_entry("blocks", 0, 2, "<B", 4), "codec 4"),
         (blocks, put_entry("blocks", 0, 2, "<B", 1), "compressed from 4096 to 4096"),
         (blocks, put_entry("blocks", 5, 2, "<B", 2), "no Zstandard frame"),
@@ -252,9 +302,17 @@ def contents(snapshot):
         ({"block 0": put("<B", 9, first[9] ^ 1)}, "the hash of the one at 0"),
         (
             {f"block {last}": replace(snapshot.block_content(table[last]) + first), f"blocks 0 {last_leaf}": larger},
+            "a block of 8192 bytes",
+        ),
+        (
+            {
+                f"block {last}": replace(snapshot.block_content(table[last]) + first),
+                f"blocks 0 {last_leaf}": larger,
+                "root": put("<I", 8, 8192),
+            },
             "end before the blocks do",
         ),
-        (one_more, "go on after the blocks end"),
+        (one_more, "the root page says"),
         (held(1, bytes(PAGE)), "is zeros"),
         (held(short, bytes(not_padded)), "not padded with zeros"),
         ({"block 5": append(b"\0")}, "block at"),
@@ -267,14 +325,24 @@ def contents(snapshot):
         (zstd(frame(compressible) + skippable), "block at"),
         (zstd(skippable + frame(compressible)), "no Zstandard frame"),
         (zstd(frame(compressible[:2048]) + frame(compressible[2048:])), "declares 2048 bytes"),
-        (zstd(zstandard.ZstdCompressor(write_content_size=False).compress(compressible[:-1])), "decodes to 4095 bytes"),
+        (zstd(zstandard.ZstdCompressor(write_content_size=False).compress(compressible[:-1])), "block at"),
+        (zstd(rle_frame(28, compressible)), "a window of"),
+        (zstd(rle_frame(31, compressible)), "a window of"),
         (zstd(zstandard.ZstdCompressor(write_content_size=False).compress(compressible + b"\0")), "block at"),
     ]
 
 
 def chunked(snapshot):
     border = both(add_to_entry("chunks", 0, 0, "<I", -1), add_to_entry("chunks", 1, 0, "<I", 1))
+    leaf = next(page for page in snapshot.pages(EXTENTS) if page.level == 0)
+    kinds = [extent.kind for extent in snapshot.extents_of(leaf)]
+    data, zeros = kinds.index(DATA), kinds.index(ZERO)
+    least = snapshot.chunk_sizes[0]
     return [
+        ({"extents 0 0": split(data, 1)}, "a short extent"),
+        ({"extents 0 0": split(data, least - 1)}, "a short extent"),
+        ({"extents 0 0": split(zeros, 1)}, "a short extent"),
+        ({"extents 0 0": split(zeros, 1023)}, "a short extent"),
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", 0)}, "a unit of 0 bytes"),
         ({"units 0 0": put_entry("chunks", 0, 0, "<I", (1 << 24) + 1)}, "a unit of 16777217"),
         ({"extents 0 0": add_to_entry("extents", -1, 0, "<Q", -1)}, "they end at byte"),
@@ -287,10 +355,20 @@ def chunked(snapshot):
     ]
 
 
+def short_dictionary(root):
+    """The pointer says what is stored, as it is."""
+    (stored,) = struct.unpack_from("<I", root, DICTIONARY + 8)
+    struct.pack_into("<IB", root, DICTIONARY + 12, stored, STORED)
+
+
 def with_dictionary(snapshot):
     number = next(n for n, block in enumerate(snapshot.blocks()) if block.codec == ZSTD_DICTIONARY)
     return [
         ({"dictionary": put("<B", 9, 0)}, "dictionary"),
+        ({"dictionary": put("<B", 0, 0)}, "dictionary"),
+        ({"dictionary": replace(bytes.fromhex("37A430EC")), "root": short_dictionary}, "no magic of a dictionary"),
+        ({"dictionary": replace(b"plain content"), "root": short_dictionary}, "no magic of a dictionary"),
+        ({"dictionary": replace(bytes.fromhex("37A430EC") + bytes(60)), "root": short_dictionary}, "dictionary: "),
         ({"root": put("<56s", DICTIONARY, b"")}, "needs a dictionary"),
         ({"root": put("<I", DICTIONARY + 12, 114687)}, "dictionary"),
         ({"root": put("<I", DICTIONARY + 12, 114689)}, "of at most 114688"),

@@ -11,11 +11,14 @@ FOOTER_MAGIC = bytes.fromhex("894858450D0A1A0A")
 VERSION = 1
 ROOT_CONTEXT = "hexz 2026-11-22 snapshot root v1"
 ENCRYPTED = 1  # the incompat bit
+LATER_FEATURES = {1: "thin", 2: "references"}  # incompat bits of the page that are not read here
 
 MAX_INDEX_PAGE = 16384
 MAX_ROOT_PAGE = 32768
 MAX_BLOCK = 1 << 24
 MAX_DICTIONARY = 114688
+MAX_WINDOW = 1 << 27
+LEAST_CHUNK = 1024
 MAX_STREAMS = 256
 MAX_HEIGHT = 8
 MAX_DATA_SPACE = 1 << 47

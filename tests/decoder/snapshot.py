@@ -9,11 +9,10 @@ import functools
 import struct
 
 import google_crc32c
-import zstandard
 from blake3 import blake3
 
 import slots
-from codec import lz4_block, zstd_frame
+from codec import lz4_block, zstd_dictionary, zstd_frame
 from encrypted import COMMITMENT_AT, IN_FOOTER, IN_HEADER, IN_SLOTS, TAG, Clear
 from layout import (
     BLOCK_PIECE,
@@ -28,6 +27,8 @@ from layout import (
     HEADER,
     HEADER_MAGIC,
     INDEX_PIECE,
+    LATER_FEATURES,
+    LEAST_CHUNK,
     LZ4,
     MAX_BLOCK,
     MAX_DATA_SPACE,
@@ -105,6 +106,7 @@ class Snapshot:
         if self.incompat & ~ENCRYPTED:
             # The checksum comes later, so these names may be anything.
             names = {e[1]: e[2:].rstrip(b"\0").decode("ascii", "backslashreplace") for e in entries if e[0] == 1}
+            names |= LATER_FEATURES
             lacking = [f"{bit} ({names.get(bit, 'unnamed')})" for bit in range(1, 64) if self.incompat >> bit & 1]
             raise Unsupported(f"header: this reader lacks the features of incompat bits {', '.join(lacking)}")
         must_match_crc(header, "header")
@@ -194,12 +196,23 @@ class Snapshot:
         must(power_of_two and PAGE <= self.block_size <= MAX_BLOCK, f"{what}: a block size of {self.block_size}")
         self.chunk_sizes = least, average, most = struct.unpack_from("<III", page, 12)
         self.chunked = any(self.chunk_sizes)
-        must(not self.chunked or 0 < least < average < most, f"{what}: chunk sizes {self.chunk_sizes}")
+        rising = LEAST_CHUNK <= least < average < most <= MAX_BLOCK
+        must(not self.chunked or rising, f"{what}: chunk sizes {self.chunk_sizes}")
+        self.largest_block = max(self.block_size, most)
         self.data_space, self.block_count, self.unit_count, self.block_bytes = struct.unpack_from("<QQQQ", page, 24)
         must(self.data_space <= MAX_DATA_SPACE, f"{what}: a data space of {self.data_space} bytes")
+        must(
+            self.data_space <= self.block_count * self.largest_block,
+            f"{what}: {self.block_count} blocks cannot hold {self.data_space} bytes of data space",
+        )
+        must(
+            self.block_count <= self.block_bytes
+            and self.block_bytes + self.block_count * self.keys.tag <= self.root_offset - self.body,
+            f"{what}: {self.block_count} blocks of {self.block_bytes} stored bytes in a smaller body",
+        )
 
         self.dictionary_pointer = self.pointer(page, 56, MAX_DICTIONARY, f"{what}, dictionary")
-        must_be_zero(page, 112, 168, f"{what}, table of ancestors")
+        must_be_zero(page, 112, 168, f"{what}, page of ancestors")
         self.trees = {tree: self._tree(page, 168 + 64 * (tree - 1), f"{what}, {TREE_NAMES[tree]}") for tree in TREES}
 
         self.streams, at = [], 360
@@ -333,6 +346,9 @@ class Snapshot:
             must(length >= 1, f"{what}: an extent of no bytes")
             must(start + length <= size, f"{what}: runs beyond the stream's end")
             must(kind in (DATA, ZERO), f"{what}: kind {kind}")
+            if not self.chunked and kind == ZERO:
+                must(start % PAGE == 0, f"{what}: zeros that are not aligned")
+                must(length % PAGE == 0 or start + length == size, f"{what}: zeros that end within a page")
             if kind == ZERO:
                 must(at == 0, f"{what}: an extent of zeros with data at {at}")
             else:
@@ -343,6 +359,14 @@ class Snapshot:
                     must(at + length + -length % PAGE <= self.data_space, f"{what}: padding beyond data space")
             yield Extent(start, length, at, kind)
             start += length
+
+    def _must_follow(self, extent, following, what):
+        """With chunks, a short extent ends a run of data or its stream."""
+        if not self.chunked or extent is None:
+            return
+        least = LEAST_CHUNK if extent.kind == ZERO else self.chunk_sizes[0]
+        fits = extent.length >= least or (extent.kind == DATA and following.kind == ZERO)
+        must(fits, f"{what}: a short extent at {extent.start}, of {extent.length} bytes")
 
     def blocks_of(self, leaf):
         what, n = f"leaf of blocks at {leaf.pointer.offset}", leaf.count
@@ -357,7 +381,8 @@ class Snapshot:
             must(filtered == 0, f"{what}: filter {filtered}")
             must_be_lengths(stored, length, codec, what)
             must(not self.encrypted or crc == 0, f"{what}: a CRC-32C of the plain bytes")
-            must(length <= MAX_BLOCK, f"{what}: a block of {length} bytes")
+            must(length <= self.largest_block, f"{what}: a block of {length} bytes")
+            must(self.chunked or length % PAGE == 0, f"{what}: a block of {length} bytes, which are no pages")
             self._must_be_in_body(offset, stored, what)
             yield Block(start, length, offset, stored, codec, crc, digest)
             start += length
@@ -379,30 +404,43 @@ class Snapshot:
 
     def extents(self):
         """(stream, extent) of all streams in order, which must tile each of them."""
-        at, stream = 0, 0
+        at, stream, last = 0, 0, None
         for leaf in self.pages(EXTENTS):
             if leaf.level:
                 continue
             while stream < leaf.key[0] and at == self.streams[stream].size:
                 at, stream = 0, stream + 1
             must(leaf.key == (stream, at), f"extents: a leaf begins at {leaf.key}, due is {(stream, at)}")
-            for extent in self.extents_of(leaf):
+            # All of a leaf is checked before any of it is used.
+            entries = list(self.extents_of(leaf))
+            for before, extent in zip([last if leaf.key[1] else None, *entries], entries):
+                self._must_follow(before, extent, f"leaf of extents at {leaf.pointer.offset}")
+            for extent in entries:
                 yield stream, extent
                 at = extent.start + extent.length
+            last = entries[-1]
         while stream < len(self.streams) and at == self.streams[stream].size:
             at, stream = 0, stream + 1
         must(stream == len(self.streams), f"extents: they end at byte {at} of stream {stream}")
 
     def _tiles_of_data_space(self, tree, entries_of, count):
-        what, at, seen = TREE_NAMES[tree], 0, 0
+        what, at, seen, stored = TREE_NAMES[tree], 0, 0, 0
         for leaf in self.pages(tree):
             if leaf.level:
                 continue
             must(leaf.key[1] == at, f"{what}: a leaf begins at {leaf.key[1]} of data space, due is {at}")
-            for entry in entries_of(leaf):
-                yield entry
-                at = entry.start + entry.length
-                seen += 1
+            entries = list(entries_of(leaf))
+            seen += len(entries)
+            # Before any is decoded: leaves that share their blocks could ask for any amount of work.
+            must(seen <= count, f"{what}: there are {seen} at least, the root page says {count}")
+            if tree == BLOCKS:
+                stored += sum(block.stored for block in entries)
+                must(
+                    stored <= self.block_bytes,
+                    f"{what}: {stored} bytes stored at least, the root page says {self.block_bytes}",
+                )
+            yield from entries
+            at = entries[-1].start + entries[-1].length
         must(at == self.data_space, f"{what}: they end at {at} of {self.data_space} bytes of data space")
         must(seen == count, f"{what}: there are {seen}, the root page says {count}")
 
@@ -421,8 +459,8 @@ class Snapshot:
         return [block.start for block in self.block_table]
 
     def dictionary(self):
-        """The dictionary's bytes; only for a snapshot that has one."""
-        return self.follow(DICTIONARY_PIECE, self.dictionary_pointer, "dictionary")
+        """The dictionary; only for a snapshot that has one."""
+        return zstd_dictionary(self.follow(DICTIONARY_PIECE, self.dictionary_pointer, "dictionary"), "dictionary")
 
     def block_piece(self, block):
         what, held = f"block at {block.offset}", self.held(block.offset, block.stored)
@@ -439,7 +477,7 @@ class Snapshot:
         if block.codec == ZSTD:
             return zstd_frame(stored, block.length, None, what)
         if self._dictionary is None:
-            self._dictionary = zstandard.ZstdCompressionDict(self.dictionary())
+            self._dictionary = self.dictionary()
         return zstd_frame(stored, block.length, self._dictionary, what)
 
     def data(self, start, length):

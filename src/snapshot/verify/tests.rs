@@ -23,7 +23,11 @@ fn large() -> Draft {
     draft.streams = vec![
         (
             "disk",
-            vec![zero(100), data(64 << 10, 80 << 16), data(10 << 16, 5 << 16)],
+            vec![
+                zero(4096),
+                data(64 << 10, 80 << 16),
+                data(10 << 16, 5 << 16),
+            ],
         ),
         (
             "memory",
@@ -37,7 +41,7 @@ fn large() -> Draft {
 fn the_undamaged_pass_with_any_number_of_threads() {
     for draft in [
         Draft::sample(),
-        Draft::sample().chunked(1000),
+        Draft::ragged(1000),
         Draft::of_blocks(0, 4096),
         Draft::of_blocks(1, 4096),
         large(),
@@ -61,7 +65,7 @@ fn the_undamaged_pass_with_any_number_of_threads() {
 
 #[test]
 fn every_changed_byte_is_reported_and_no_other_bytes_are_read() {
-    for (draft, step) in [(Draft::sample(), 1), (Draft::sample().chunked(3000), 7)] {
+    for (draft, step) in [(Draft::sample(), 1), (Draft::ragged(3000), 7)] {
         let good = draft.seal();
         let (disk, memory) = (
             draft.content(0, 0, draft.size(0) as usize),
@@ -109,12 +113,12 @@ fn bad_blocks_are_counted_and_the_first_is_placed() {
     for (bad, place) in [
         (vec![0], memory(0)),
         (vec![89], memory((1 << 40) + (89 << 16))),
-        (vec![80], disk(100)),
-        (vec![5], disk(100 + (1 << 16))),
-        (vec![14, 80, 3], disk(100)),
-        (vec![14, 88, 3], disk(100 + (10 << 16))),
+        (vec![80], disk(4096)),
+        (vec![5], disk(4096 + (1 << 16))),
+        (vec![14, 80, 3], disk(4096)),
+        (vec![14, 88, 3], disk(4096 + (10 << 16))),
         (vec![16, 75, 74], memory(16 << 16)),
-        ((0..90).collect(), disk(100)),
+        ((0..90).collect(), disk(4096)),
     ] {
         let mut bytes = good.clone();
         for i in &bad {
@@ -237,13 +241,13 @@ fn files_that_do_not_add_up() {
                 draft.alter_root = Box::new(|root| root.dictionary = root.trees[1].top);
                 draft
             },
-            "tile the file",
+            "no Zstandard dictionary",
         ),
         (
             "stored size",
             root(|r| {
-                r.stored_size -= 1;
-                r.streams[0].stored_size -= 1;
+                r.stored_size += 1;
+                r.streams[0].stored_size += 1;
             }),
             "add up",
         ),
@@ -394,7 +398,12 @@ fn more_bad_ranges_than_are_kept() {
         .collect();
     let len = count as u64 * 4;
     // A good block, then from a bad one on backwards through data space in halves.
-    draft.streams[0].1 = vec![data(4, 4), data(len / 2, len / 2), data(len / 2, 0)];
+    draft.streams[0].1 = vec![
+        data(4, 4),
+        zero(1024),
+        data(len / 2, len / 2),
+        data(len / 2, 0),
+    ];
     draft.alter_leaves = Box::new(|leaves| {
         let mut i = 0u32;
         for (page, _) in &mut leaves.blocks {
@@ -410,5 +419,5 @@ fn more_bad_ranges_than_are_kept() {
         (report.blocks_checked, report.blocks_bad),
         (count as u64, count as u64 / 2)
     );
-    assert_eq!((report.bad_stream, report.bad_offset), (0, 4));
+    assert_eq!((report.bad_stream, report.bad_offset), (0, 4 + 1024));
 }
