@@ -71,6 +71,8 @@ static int run(const struct command *command, const struct arguments *args)
         exit_status = read_password(command, args, CURRENT, false, &passwords.current);
     if (exit_status == EXIT_DONE)
         exit_status = read_password(command, args, CREATED, true, &passwords.created);
+    if (exit_status == EXIT_DONE && (opts.cancel = cancel_on_signals(command->name)) == NULL)
+        exit_status = EXIT_FAILED;
     if (exit_status != EXIT_DONE) {
         end_passwords(&passwords, HEXZ_OK);
         return exit_status;
@@ -83,6 +85,7 @@ static int run(const struct command *command, const struct arguments *args)
     passwords.question = operation->question;
     hexz_status status = hexz_snapshot_rekey(&opts);
     exit_status = end_passwords(&passwords, status);
+    cancel_end();
     if (status == HEXZ_OK && args->values[QUIET] == NULL && !output_closed) {
         put_text(stdout, opts.path);
         printf(": %s\n", operation->done);

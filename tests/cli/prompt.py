@@ -321,7 +321,7 @@ class Prompts:
         run.answer("Password to replace for '", "third")
         run.expect(NEW)
         run.type(b"\x03")
-        self.outcome("rekey: Ctrl-C", run, -signal.SIGINT, "")
+        self.outcome("rekey: Ctrl-C", run, 130, "interrupted")
         with open(self.output, "rb") as file:
             say(file.read() == before, "rekey: Ctrl-C changes nothing")
 
