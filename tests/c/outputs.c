@@ -4,6 +4,8 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 
 static unsigned char disk[100000];
 static hexz_snapshot *snapshot;
@@ -239,6 +241,53 @@ static void sparse(void)
     free(holes);
 }
 
+/* In a thread with a file table of its own a descriptor's number is another file in the rest of
+ * the process, or none, and so in /proc/self/fd. Here each number that the library may get is. */
+static void *in_own_table(void *unused)
+{
+    size_t i;
+    int fd, kept;
+    if (unshare(CLONE_FILES) != 0) {
+        printf("outputs: no file table of its own: %s\n", strerror(errno));
+        return unused;
+    }
+    /* The numbers are free in this table, and taken in that of the process. */
+    for (fd = 100; fd < 400; fd++)
+        (void)close(fd);
+    for (kept = open("/dev/null", O_RDONLY); kept >= 0 && kept < 99;)
+        kept = dup(kept);
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        check_about("%s in a thread with its own file table", kinds[i].name);
+        CHECK_OK(kinds[i].to(in_folder("own"), 0));
+        holds_result(&kinds[i], in_folder("own"));
+        CHECK_OK(kinds[i].to(in_folder("own"), kinds[i].overwrite));
+        holds_result(&kinds[i], in_folder("own"));
+        (void)unlink(in_folder("own"));
+    }
+    return unused;
+}
+
+static void own_file_table(void)
+{
+    pthread_t thread;
+    struct stat info;
+    int fd;
+    put_file(in_folder("somebody"), "somebody", 8);
+    fd = open(in_folder("somebody"), O_RDWR);
+    CHECK(fd >= 0);
+    for (int n = 100; n < 400; n++)
+        CHECK(dup2(fd, n) == n);
+    CHECK(pthread_create(&thread, NULL, in_own_table, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    for (int n = 100; n < 400; n++)
+        (void)close(n);
+    (void)close(fd);
+    check_about("%s", "somebody else's file");
+    CHECK(stat(in_folder("somebody"), &info) == 0);
+    CHECK_EQ(info.st_nlink, 1);
+    CHECK(file_holds(in_folder("somebody"), "somebody", 8));
+}
+
 int main(void)
 {
     size_t i;
@@ -255,6 +304,7 @@ int main(void)
         from_the_working_folder(&kinds[i]);
     }
     check_about("%s", "");
+    own_file_table();
     input_as_output();
     in_place();
     sparse();
