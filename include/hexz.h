@@ -839,9 +839,10 @@ typedef struct hexz_open_opts {
     /** First argument of ancestor. */
     void *ancestor_data;
     /**
-     * KiB of memory that making a key from a password may take at most; 0: 1048576, which is the
-     * most that the format allows. A snapshot whose key slots ask for more is
-     * HEXZ_ERR_UNSUPPORTED, before that memory is taken: whoever made it chose the cost.
+     * KiB of memory that making a key from a password may take at most, since whoever made the
+     * snapshot chose the cost; 0: 1048576, the most that the format allows. Passwords are tried on
+     * the key slots in turn; one that asks for more is HEXZ_ERR_UNSUPPORTED when its turn comes,
+     * before that memory is taken, and before a password is asked for if it is the first.
      */
     uint32_t kdf_memory_max_kib;
     /** Zero. */
@@ -1363,13 +1364,14 @@ void hexz_builder_free(hexz_builder *builder);
  *
  * If the file is encrypted, opts->password is asked for its password, on this thread, up to three
  * times; each asking costs what the builder chose (by default 64 MiB of memory for some tenths of a
- * second, which are free again before the call returns). expect_root is compared before. A callback
+ * second, which are free again before the call returns), kdf_memory_max_kib at most; opts->cancel
+ * is seen within 100 ms meanwhile. expect_root is compared before. A callback
  * for a file that is not encrypted is an error, since somebody may have put a plain file in its
  * place, unless HEXZ_OPEN_ALLOW_PLAIN is set. The keys stay out of core dumps, and a forked child
  * does not have them: there, calls on the handle that need them are HEXZ_ERR_STATE.
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
- * feature of a later version), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
+ * feature of a later version, a password that costs more than kdf_memory_max_kib), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
  * (ENOENT and others in hexz_last_errno()), _PASSWORD_REQUIRED (encrypted, and no callback or it
  * declined), _INVALID_PASSWORD (empty or over 1024 bytes), _WRONG_PASSWORD, _CALLBACK,
  * _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
@@ -1494,14 +1496,18 @@ hexz_status hexz_snapshot_extract(const hexz_snapshot *snapshot,
  * wrong one, three times at most), and to add or replace with HEXZ_PASSWORD_CREATE for the new one.
  * HEXZ_REKEY_REPLACE and HEXZ_REKEY_REMOVE are about the password that opened the file; if it was
  * added more than once, all of it goes. The kdf_ fields are for the new password, as in
- * hexz_build_opts.
+ * hexz_build_opts. kdf_memory_max_kib bounds what the passwords that are there may cost, as in
+ * hexz_open_opts.
+ *
+ * opts->cancel is seen within 100 ms while keys are made, and until the file begins to change: the
+ * file is then as it was.
  *
  * It does not take the file's key from somebody who had it, nor from an older copy of the file:
  * against those, build anew.
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _PASSWORD_REQUIRED, _INVALID_PASSWORD, _WRONG_PASSWORD,
  * _CALLBACK, _NOT_ENCRYPTED, _STATE (removing the last password, adding a ninth), _NOT_SNAPSHOT,
- * _UNSUPPORTED, _CORRUPT, _IO (it cannot be opened for writing, or another process changes it),
+ * _UNSUPPORTED (kdf_memory_max_kib among the reasons), _CORRUPT, _CANCELLED, _IO (it cannot be opened for writing, or another process changes it),
  * _OUTPUT (writing or syncing failed; the text says whether the change was made), _NO_MEMORY,
  * _INTERNAL.
  */

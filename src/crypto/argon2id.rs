@@ -179,7 +179,7 @@ impl Shape {
         // The first two blocks of each lane are there.
         let begin = if pass == 0 && slice == 0 { 2 } else { 0 };
         for at in begin..self.segment {
-            if (at - begin) % LOOK == 0 {
+            if (at - begin).is_multiple_of(LOOK) {
                 go_on()?;
             }
             let column = slice * self.segment + at;
@@ -214,8 +214,8 @@ impl Shape {
             true => slices + at - 1,
             false => slices - usize::from(at == 0),
         };
-        let x = (random & 0xffff_ffff) * (random & 0xffff_ffff) >> 32;
-        let back = (area as u64 * x >> 32) as usize;
+        let x = ((random & 0xffff_ffff) * (random & 0xffff_ffff)) >> 32;
+        let back = ((area as u64 * x) >> 32) as usize;
         let begin = match pass {
             0 => 0,
             _ => (slice + 1) % SLICES * self.segment,
@@ -254,7 +254,7 @@ impl Addresses {
 
     /// The number for a place, asked for in order.
     fn at(&mut self, at: usize, compress: Compress) -> u64 {
-        if at % WORDS == 0 || self.input.0[Self::COUNTER] == 0 {
+        if at.is_multiple_of(WORDS) || self.input.0[Self::COUNTER] == 0 {
             self.input.0[Self::COUNTER] += 1;
             self.block = compress(&Block::ZERO, &self.input);
             self.block = compress(&Block::ZERO, &self.block);
