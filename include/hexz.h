@@ -200,7 +200,8 @@ template <class T> static inline T hexz_init_() noexcept
 
 /**
  * Does not wait until the output is on stable storage. After a power failure it may be damaged,
- * which opening and verifying notice.
+ * which opening and verifying notice. What the file system says when a file is closed (a full disk
+ * or quota on a network) is waited for all the same, before the output gets its name.
  */
 #define HEXZ_BUILD_NO_SYNC 8
 
@@ -243,20 +244,23 @@ template <class T> static inline T hexz_init_() noexcept
 /** Replaces an output that is there, as HEXZ_BUILD_OVERWRITE does. */
 #define HEXZ_EXTRACT_OVERWRITE 1
 
-/** Does not wait until the output is on stable storage. */
+/** Does not wait until the output is on stable storage, as HEXZ_BUILD_NO_SYNC. */
 #define HEXZ_EXTRACT_NO_SYNC 2
 
 /**
  * Writes over an output that is there: a regular file, which becomes as long as the stream, or a
  * block device, which must be as long at least. Not whole or nothing: a failure leaves some of the
  * old bytes and some of the new, and the error says so. Not together with HEXZ_EXTRACT_OVERWRITE.
+ * While it is written, it is locked as QEMU locks the image of a running machine, for writing and
+ * shared with nobody, and a block device is opened with O_EXCL: HEXZ_ERR_OUTPUT if somebody has it.
+ * Where the file system has no such locks, it is written all the same.
  */
 #define HEXZ_EXTRACT_IN_PLACE 4
 
 /**
  * With HEXZ_EXTRACT_IN_PLACE: writes although a running machine or another program holds the
- * output (QEMU's image locks; a block device that is mounted or in use). What they do with the
- * new bytes is their affair, and yours. Without HEXZ_EXTRACT_IN_PLACE it has no effect.
+ * output: takes neither QEMU's image locks nor O_EXCL of a block device. What they do with the new
+ * bytes is their affair, and yours. Without HEXZ_EXTRACT_IN_PLACE it has no effect.
  */
 #define HEXZ_EXTRACT_FORCE_SHARE 8
 
@@ -1264,10 +1268,26 @@ void hexz_cancel_free(hexz_cancel *cancel);
  * HEXZ_FORMAT_QCOW2), a memory dump is taken byte for byte. Other files are opened only with
  * HEXZ_BUILD_ALLOW_BACKING, and none of them may be the output.
  *
- * With HEXZ_BUILD_OVERWRITE, or on a file system
- * without unnamed files, a process that is killed at the very moment when the output gets its name
- * may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
- * or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.
+ * The output is whole under its name, or it is not there and an old one is as it was: after errors,
+ * cancels and kills at any moment. How far a file system supports that is found out before the work
+ * begins, with empty files beside the output; one that can neither link nor rename is refused then.
+ * A killed process may leave a file .NAME.hexz-XXXXXX beside the output: on file systems with
+ * unnamed files (O_TMPFILE) only at the beginning or the end, when one is tried or an old output is
+ * replaced; on others at any time, since the output has that name during the whole build. The next
+ * build to the same name removes what no living process writes, where the folder can be listed and
+ * files be locked. Only where there are neither hard links nor RENAME_NOREPLACE (exFAT by FUSE,
+ * rclone and such mounts) is the name of a new output taken with an empty file, over which the
+ * complete one is renamed at once: a reader may see it empty for that moment, a kill may leave it
+ * so, and what another process puts there in that moment is replaced. docs/OUTPUT.md lists file
+ * systems.
+ *
+ * Unless HEXZ_BUILD_NO_SYNC is set, the output and its folder are synced. A file system that cannot
+ * sync files is refused before the work; one that cannot sync folders (EINVAL, EOPNOTSUPP, EBADF,
+ * ENOSYS) is taken, and its names are as durable as it makes them. A new output has mode 0600 less
+ * the umask; one that replaces a regular file takes over its mode (not the set-ID bits), owner,
+ * group and access control list, as far as the caller may. A host that sets RLIMIT_FSIZE must ignore
+ * SIGXFSZ, or the kernel kills it when an output grows past the limit; ignored, it is
+ * HEXZ_ERR_OUTPUT.
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
  * _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
@@ -1473,7 +1493,8 @@ hexz_status hexz_snapshot_verify(const hexz_snapshot *snapshot,
 
 /**
  * Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
- * complete, or not at all (mode 0600 less the umask), unless HEXZ_EXTRACT_IN_PLACE is set.
+ * complete, or not at all, under the guarantees that hexz_build() gives, with the same modes and the
+ * same temporaries, unless HEXZ_EXTRACT_IN_PLACE is set.
  *
  * Returns when all is done; threads it started are gone then. The callbacks run on this thread,
  * and must not use this snapshot. Other threads may use it meanwhile.

@@ -82,7 +82,8 @@ pub const HEXZ_BUILD_CDC: u64 = 2;
 /// file or a symbolic link is replaced (the link itself, not what it points to).
 pub const HEXZ_BUILD_OVERWRITE: u64 = 4;
 /// Does not wait until the output is on stable storage. After a power failure it may be damaged,
-/// which opening and verifying notice.
+/// which opening and verifying notice. What the file system says when a file is closed (a full disk
+/// or quota on a network) is waited for all the same, before the output gets its name.
 pub const HEXZ_BUILD_NO_SYNC: u64 = 8;
 /// Lets a qcow2 image open other files: backing files and data files that its header names. Only
 /// for images from a source that you trust with your files. Without it such an image is
@@ -111,15 +112,18 @@ pub const HEXZ_BUILD_FOLD: u64 = 128;
 ///
 /// Replaces an output that is there, as HEXZ_BUILD_OVERWRITE does.
 pub const HEXZ_EXTRACT_OVERWRITE: u64 = 1;
-/// Does not wait until the output is on stable storage.
+/// Does not wait until the output is on stable storage, as HEXZ_BUILD_NO_SYNC.
 pub const HEXZ_EXTRACT_NO_SYNC: u64 = 2;
 /// Writes over an output that is there: a regular file, which becomes as long as the stream, or a
 /// block device, which must be as long at least. Not whole or nothing: a failure leaves some of the
 /// old bytes and some of the new, and the error says so. Not together with HEXZ_EXTRACT_OVERWRITE.
+/// While it is written, it is locked as QEMU locks the image of a running machine, for writing and
+/// shared with nobody, and a block device is opened with O_EXCL: HEXZ_ERR_OUTPUT if somebody has it.
+/// Where the file system has no such locks, it is written all the same.
 pub const HEXZ_EXTRACT_IN_PLACE: u64 = 4;
 /// With HEXZ_EXTRACT_IN_PLACE: writes although a running machine or another program holds the
-/// output (QEMU's image locks; a block device that is mounted or in use). What they do with the
-/// new bytes is their affair, and yours. Without HEXZ_EXTRACT_IN_PLACE it has no effect.
+/// output: takes neither QEMU's image locks nor O_EXCL of a block device. What they do with the new
+/// bytes is their affair, and yours. Without HEXZ_EXTRACT_IN_PLACE it has no effect.
 pub const HEXZ_EXTRACT_FORCE_SHARE: u64 = 8;
 
 /// = Other flags

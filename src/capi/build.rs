@@ -37,10 +37,26 @@ use crate::source::Format;
 /// HEXZ_FORMAT_QCOW2), a memory dump is taken byte for byte. Other files are opened only with
 /// HEXZ_BUILD_ALLOW_BACKING, and none of them may be the output.
 ///
-/// With HEXZ_BUILD_OVERWRITE, or on a file system
-/// without unnamed files, a process that is killed at the very moment when the output gets its name
-/// may leave a file .NAME.hexz-XXXXXX beside it. A host that sets RLIMIT_FSIZE must ignore SIGXFSZ,
-/// or the kernel kills it when an output grows past the limit; ignored, it is HEXZ_ERR_OUTPUT.
+/// The output is whole under its name, or it is not there and an old one is as it was: after errors,
+/// cancels and kills at any moment. How far a file system supports that is found out before the work
+/// begins, with empty files beside the output; one that can neither link nor rename is refused then.
+/// A killed process may leave a file .NAME.hexz-XXXXXX beside the output: on file systems with
+/// unnamed files (O_TMPFILE) only at the beginning or the end, when one is tried or an old output is
+/// replaced; on others at any time, since the output has that name during the whole build. The next
+/// build to the same name removes what no living process writes, where the folder can be listed and
+/// files be locked. Only where there are neither hard links nor RENAME_NOREPLACE (exFAT by FUSE,
+/// rclone and such mounts) is the name of a new output taken with an empty file, over which the
+/// complete one is renamed at once: a reader may see it empty for that moment, a kill may leave it
+/// so, and what another process puts there in that moment is replaced. docs/OUTPUT.md lists file
+/// systems.
+///
+/// Unless HEXZ_BUILD_NO_SYNC is set, the output and its folder are synced. A file system that cannot
+/// sync files is refused before the work; one that cannot sync folders (EINVAL, EOPNOTSUPP, EBADF,
+/// ENOSYS) is taken, and its names are as durable as it makes them. A new output has mode 0600 less
+/// the umask; one that replaces a regular file takes over its mode (not the set-ID bits), owner,
+/// group and access control list, as far as the caller may. A host that sets RLIMIT_FSIZE must ignore
+/// SIGXFSZ, or the kernel kills it when an output grows past the limit; ignored, it is
+/// HEXZ_ERR_OUTPUT.
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
 /// _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),

@@ -9,7 +9,8 @@ use crate::sink::Existing;
 use crate::snapshot::ExtractOptions;
 
 /// Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
-/// complete, or not at all (mode 0600 less the umask), unless HEXZ_EXTRACT_IN_PLACE is set.
+/// complete, or not at all, under the guarantees that hexz_build() gives, with the same modes and the
+/// same temporaries, unless HEXZ_EXTRACT_IN_PLACE is set.
 ///
 /// Returns when all is done; threads it started are gone then. The callbacks run on this thread,
 /// and must not use this snapshot. Other threads may use it meanwhile.
