@@ -12,15 +12,27 @@ HEXZ = os.environ["HEXZ"]
 # Within less address space, in KiB, than a key slot may ask for: who takes it before the bounds are checked fails.
 WITHIN_1000_MIB = ("sh", "-c", 'ulimit -v 1024000 && exec "$0" "$@"')
 
+# How the tool ends: its exit status, what the library calls that, and the words that begin the text behind the file's name.
+ENDS = (
+    (3, "CORRUPT", "damaged: "),
+    (3, "NOT_SNAPSHOT", "not a hexz snapshot: "),
+    (4, "UNSUPPORTED", "(needs feature|format version) "),
+    (1, "WRONG_PASSWORD", "wrong password; "),
+    (1, "PASSWORD_REQUIRED", "needs a password, "),
+    (1, "NOT_ENCRYPTED", "is not encrypted; "),
+)
+
 
 def run(*arguments, within=()):
     """(status, standard output, standard error); the status is as the library names it, without prefix."""
     done = subprocess.run([*within, HEXZ, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
     said = done.stderr.decode(errors="replace")
-    named = re.search(r"\(HEXZ_ERR_([A-Z_]+)\)$", said, re.MULTILINE)
     if done.returncode == 0:
         return "OK", done.stdout, said
-    return named[1] if named else f"exit status {done.returncode}", done.stdout, said
+    for status, name, words in ENDS:
+        if status == done.returncode and re.match(rf"hexz: \w+: '[^']*':? {words}", said):
+            return name, done.stdout, said
+    return f"exit status {done.returncode}", done.stdout, said
 
 
 def verify(*arguments):
