@@ -1,4 +1,4 @@
-//! Slices of L1 and L2 tables, as they are needed: a table may have 32 MiB, a chain 65 images, and
+//! Slices of L1 and L2 tables, as they are needed: a table may have 32 MiB, a chain 257 images, and
 //! a disk is read front to back.
 
 use std::cell::RefCell;
