@@ -7,6 +7,7 @@
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Blake2b512, Digest};
+use zeroize::Zeroize;
 
 use super::kdf::KdfCost;
 use crate::error::Result;
@@ -65,7 +66,8 @@ pub struct Inputs<'a> {
 }
 
 /// Hashes into `out`. `blocks` are at least [`block_count`] of them, and hold what leads to the key
-/// afterwards, as the stack does. `go_on` is asked after each megabyte, and its error ends the work.
+/// afterwards, as the stack does. `go_on` is asked after each megabyte, and its error ends the work:
+/// then the blocks were wiped, those that were never touched left alone.
 #[inline(never)]
 pub fn hash(
     cost: &KdfCost,
@@ -95,7 +97,10 @@ pub fn hash(
         for slice in 0..SLICES {
             for lane in 0..lanes {
                 let segment = Segment { pass, slice, lane };
-                shape.fill(&segment, blocks, go_on)?;
+                if let Err(e) = shape.fill(&segment, blocks, go_on) {
+                    shape.wipe(&segment, blocks);
+                    return Err(e);
+                }
             }
         }
     }
@@ -197,6 +202,18 @@ impl Shape {
             }
         }
         Ok(())
+    }
+
+    /// Wipes what was filled up to a segment.
+    fn wipe(&self, last: &Segment, blocks: &mut [Block]) {
+        let filled = match last.pass {
+            0 => (last.slice + 1) * self.segment,
+            _ => self.lane,
+        };
+        for lane in blocks.chunks_mut(self.lane) {
+            let filled = filled.min(lane.len());
+            lane[..filled].iter_mut().for_each(|b| b.0.zeroize());
+        }
     }
 
     /// Which block is mixed in (section 3.4.2).
@@ -363,6 +380,34 @@ mod tests {
             0x6b, 0x01, 0xe6, 0x59,
         ];
         assert_eq!(tag, expected);
+    }
+
+    #[test]
+    fn what_is_stopped_is_wiped() {
+        let cost = KdfCost {
+            memory_kib: 8 << 10,
+            passes: 2,
+            lanes: 2,
+        };
+        let inputs = Inputs {
+            password: b"p",
+            salt: &[2; 16],
+            secret: &[],
+            data: &[],
+        };
+        for stop in 1..=16 {
+            let looks = std::cell::Cell::new(0);
+            let mut blocks = vec![Block::ZERO; block_count(&cost)];
+            let go_on = || {
+                looks.set(looks.get() + 1);
+                match looks.get() == stop {
+                    true => Err(crate::error::Error::Cancelled("by the test")),
+                    false => Ok(()),
+                }
+            };
+            assert!(hash(&cost, &inputs, &mut blocks, &go_on, &mut [0; 32]).is_err());
+            assert!(blocks.iter().all(|b| b.0 == Block::ZERO.0), "{stop}");
+        }
     }
 
     #[test]

@@ -66,7 +66,10 @@ impl KdfCost {
             secret: &[],
             data: &[],
         };
-        hash(self, &inputs, blocks, go_on, &mut key)?;
+        if let Err(e) = hash(self, &inputs, blocks, go_on, &mut key) {
+            pages.set_wiped();
+            return Err(e);
+        }
         Ok(key)
     }
 }

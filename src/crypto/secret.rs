@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 pub(super) struct Pages {
     start: NonNull<u8>,
     len: usize,
+    wiped: bool,
 }
 
 // SAFETY: the memory belongs to this value alone, as a Vec's does.
@@ -33,6 +34,7 @@ impl Pages {
         let pages = Pages {
             start: start.ok_or(no_memory)?,
             len,
+            wiped: false,
         };
         for advice in [Advice::LinuxDontDump, Advice::LinuxWipeOnFork] {
             // SAFETY: the mapping is ours. Both only say what becomes of its copies; a kernel
@@ -44,6 +46,12 @@ impl Pages {
 
     pub fn start(&mut self) -> *mut u8 {
         self.start.as_ptr()
+    }
+
+    /// Says that whoever wrote to it has wiped it: to wipe what was never touched would only bring
+    /// it into being.
+    pub fn set_wiped(&mut self) {
+        self.wiped = true;
     }
 
     fn bytes(&self) -> &[u8] {
@@ -59,6 +67,16 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
+        if !self.wiped {
+            self.wipe();
+        }
+        // SAFETY: mapped by `new` and not used after this.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+impl Pages {
+    fn wipe(&mut self) {
         // Unmapping alone would do for this process. A page that another reference still pins, as
         // io_uring or a debugger may, is wiped too by this.
         // By words, since each volatile store counts: Argon2id has 64 MiB of them.
@@ -67,8 +85,6 @@ impl Drop for Pages {
         before.zeroize();
         words.zeroize();
         after.zeroize();
-        // SAFETY: mapped by `new` and not used after this.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
     }
 }
 
