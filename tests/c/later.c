@@ -336,7 +336,9 @@ static void profile_features(void)
 }
 
 #define PAGES ((size_t)65536)
-static unsigned char ram[4 * PAGES] __attribute__((aligned(65536)));
+/* Aligned when the program runs: not every loader, valgrind's for one, keeps to what a file asks. */
+static unsigned char ram_room[5 * PAGES];
+#define ram (ram_room + PAGES - (uintptr_t)ram_room % PAGES)
 
 static hexz_ram ram_of(size_t from, uint64_t len, uint64_t offset)
 {
