@@ -39,15 +39,15 @@ use crate::source::Format;
 ///
 /// The output is whole under its name, or it is not there and an old one is as it was: after errors,
 /// cancels and kills at any moment. How far a file system supports that is found out before the work
-/// begins, with empty files beside the output; one that can neither link nor rename is refused then.
+/// begins, with little files beside the output; one that can neither link nor rename is refused then.
 /// A killed process may leave a file .NAME.hexz-XXXXXX beside the output: on file systems with
 /// unnamed files (O_TMPFILE) only at the beginning or the end, when one is tried or an old output is
 /// replaced; on others at any time, since the output has that name during the whole build. The next
 /// build to the same name removes what no living process writes, where the folder can be listed and
 /// files be locked. Only where there are neither hard links nor RENAME_NOREPLACE (exFAT by FUSE,
-/// rclone and such mounts) is the name of a new output taken with an empty file, over which the
-/// complete one is renamed at once: a reader may see it empty for that moment, a kill may leave it
-/// so, and what another process puts there in that moment is replaced. docs/OUTPUT.md lists file
+/// rclone and such mounts) is the name of a new output taken with a file of one byte, over which
+/// the complete one is renamed at once: a reader may see that one for the moment, a kill may leave
+/// it, and what another process puts there in that moment is replaced. docs/OUTPUT.md lists file
 /// systems.
 ///
 /// Unless HEXZ_BUILD_NO_SYNC is set, the output and its folder are synced. A file system that cannot

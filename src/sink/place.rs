@@ -127,6 +127,16 @@ impl Place {
         retry_on_intr(|| fs::openat(&*self.folder, name, flags, mode()))
     }
 
+    /// Makes a file that is only to have the name for a while, and closes it; what it is then.
+    ///
+    /// Mounts that upload on close do so late if nothing was written (close(2) does not wait for
+    /// FUSE's release), and would put it over what has the name by then. So a byte is.
+    pub fn occupy(&self, name: &OsStr) -> rustix::io::Result<Stat> {
+        let file = self.make(name)?;
+        write_byte(&file);
+        fs::fstat(&file).inspect_err(|_| self.remove(name))
+    }
+
     /// Makes a file without a name, where the file system has such.
     pub fn make_unnamed(&self) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -155,6 +165,11 @@ impl Place {
     pub fn refuse(&self, why: impl Into<Why>) -> Error {
         Error::output(&self.operand, why)
     }
+}
+
+/// Has a file written to; where no byte can be, that it is closed late is the least.
+pub(super) fn write_byte(file: &OwnedFd) {
+    let _ = retry_on_intr(|| rustix::io::pwrite(file, &[0], 0));
 }
 
 fn mode() -> Mode {

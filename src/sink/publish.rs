@@ -1,8 +1,8 @@
 //! How a complete file gets its name, on file systems of all kinds.
 //!
 //! Best first: a file without a name is linked. Where there is none, a temporary is renamed, which
-//! must not replace anything (renameat2(2)); or linked, which cannot; or the name is taken with an
-//! empty file, over which the temporary is then renamed. What a file system lacks it says with any
+//! must not replace anything (renameat2(2)); or linked, which cannot; or the name is taken with a
+//! file of one byte, over which the temporary is then renamed. What a file system lacks it says with any
 //! errno: EINVAL, ENOSYS, EPERM (vfat), EIO (rclone), EPERM from seccomp. So whatever fails, the
 //! next is tried.
 
@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{self, AtFlags, CWD, RenameFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::place::Place;
+use super::place::{Place, write_byte};
 use super::temporary::Temporary;
 use crate::error::Result;
 use crate::lock;
@@ -102,13 +102,11 @@ pub(super) fn rename_new(
         Err(e) if fails(place, file, to, e)? => {}
         Err(_) => return Ok(()),
     }
-    let taken = place.make(to)?;
-    let empty = fs::fstat(&taken);
-    drop(taken);
+    let taken = place.occupy(to)?;
     rename_over(place, file, from, to).inspect_err(|_| {
-        if let (Ok(empty), Ok(there)) = (empty, place.stat(to))
-            && same_inode(&empty, &there)
-            && there.st_size == 0
+        if let Ok(there) = place.stat(to)
+            && same_inode(&taken, &there)
+            && taken.st_size == there.st_size
         {
             place.remove(to);
         }
@@ -177,7 +175,7 @@ pub(super) fn try_link(place: &Place, meanwhile: impl FnOnce(&OsStr)) -> Result<
     Ok(true)
 }
 
-/// Whether temporaries can be renamed here, as an output will be, with a pair of empty ones.
+/// Whether temporaries can be renamed here, as an output will be, with a pair of one byte each.
 pub(super) fn try_rename(place: &Place, over: bool) -> rustix::io::Result<()> {
     /// Another build may take them for what a dead one left.
     const ATTEMPTS: usize = 10;
@@ -186,8 +184,8 @@ pub(super) fn try_rename(place: &Place, over: bool) -> rustix::io::Result<()> {
         let made = (|| {
             let (file, mut from) = Temporary::make(place, |name| place.make(name)).ok()?;
             lock::mark(&file);
-            let (taken, to) = Temporary::make(place, |name| place.make(name)).ok()?;
-            drop(taken);
+            write_byte(&file);
+            let (_, to) = Temporary::make(place, |name| place.occupy(name)).ok()?;
             if !over {
                 place.remove(to.name());
             }
