@@ -6,37 +6,23 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
-CC         ?= cc
+DATADIR    ?= $(PREFIX)/share
 CFLAGS     ?= -O2 -g
-CARGO      ?= cargo
+# The rest is exported by whoever sets it.
+export CFLAGS
+# Chosen for the target where nobody says which: make's own cc, ar and ld are not.
+override_default = $(if $(filter default undefined,$(origin $(1))),,$($(1)))
+tools = CC='$(call override_default,CC)' AR='$(call override_default,AR)' LD='$(call override_default,LD)' \
+        OBJCOPY='$(OBJCOPY)' STRIP='$(STRIP)'
 
-out     := target/release
-tool_c  := c-examples/hexz.c $(wildcard c-examples/hexz/*.c)
-tool_o  := $(tool_c:c-examples/%.c=target/tool/%.o)
-version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+version := $(shell sed -n '/^version/{s/^version = "\(.*\)"/\1/p;q}' Cargo.toml)
 
-all: lib tool static
+#: make            libhexz.so, libhexz.a and the tool, under target/
+all lib tool static:
+	@env $(tools) tools/build.sh $@
 
 help:
 	@sed -n 's/^#: //p' Makefile
-
-#: make            libhexz.so, libhexz.a and the tool, under target/
-lib:
-	$(CARGO) build --release --locked
-
-tool: target/hexz
-target/hexz: $(tool_o) $(out)/libhexz.so
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(tool_o) -L$(out) -lhexz -Wl,-rpath,'$$ORIGIN/release'
-target/tool/%.o: c-examples/%.c include/hexz.h $(wildcard c-examples/hexz/*.h)
-	@mkdir -p $(@D)
-	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CPPFLAGS) $(CFLAGS) -Iinclude -c -o $@ $<
-
-static: target/libhexz.a
-target/libhexz.a: $(out)/libhexz.a tools/static.sh
-	tools/static.sh $< $@
-
-# Cargo decides whether these are new; what is made of them follows only then.
-$(out)/libhexz.a $(out)/libhexz.so: lib ;
 
 #: make test       every check there is, in order, until one fails
 test:
@@ -74,12 +60,10 @@ data:
 	tools/deps.sh data
 	tools/image.sh
 
-#: make install    install-strip, uninstall: PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DESTDIR
-places = '$(DESTDIR)' '$(PREFIX)' '$(LIBDIR)' '$(INCLUDEDIR)' '$(BINDIR)'
-install install-strip: all
-	tools/install.sh $@ $(version) $(places)
-uninstall:
-	tools/install.sh uninstall $(version) $(places)
+#: make install    what `make` built: PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, DESTDIR;
+#:                 install-strip, uninstall
+install install-strip uninstall:
+	@env $(tools) tools/install.sh $@ $(version) '$(DESTDIR)' '$(PREFIX)' '$(LIBDIR)' '$(INCLUDEDIR)' '$(BINDIR)' '$(DATADIR)'
 
 #: make manual     man/hexz.1 and completions/, from the tables of the tool
 manual: tool
@@ -87,9 +71,10 @@ manual: tool
 
 #: make clean      everything that was built; target/data and what fuzzing learnt are kept
 clean:
-	$(CARGO) clean --release
-	$(CARGO) clean --profile dev
-	rm -rf target/tool target/hexz target/libhexz.a target/venv target/go target/zig target/fuzz/build
+	$(or $(CARGO),cargo) clean --release
+	$(or $(CARGO),cargo) clean --profile dev
+	rm -rf target/tool target/hexz target/libhexz.a target/libhexz.so target/built target/last-built \
+	    target/venv target/go target/zig target/fuzz/build
 
 .PHONY: all help lib tool manual static test soak fuzz demo bench data install install-strip uninstall clean
 .DELETE_ON_ERROR:

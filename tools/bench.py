@@ -24,7 +24,7 @@ import tempfile
 import measure
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOOL = ROOT / "target/hexz"
+TOOL = pathlib.Path((ROOT / "target/last-built").read_text().strip()) / "hexz"
 DATA = ROOT / "target/data"
 CPUS = set(sorted(os.sched_getaffinity(0))[:2])
 ROUNDS = 3
@@ -36,7 +36,7 @@ MEMORY_GOAL = 256 + 32
 def bench_program(name):
     """The path of a program of benches/, built as `cargo bench` builds it."""
     lines = subprocess.run(
-        ["cargo", "bench", "--locked", "--no-run", "--bench", name, "--message-format=json-render-diagnostics"],
+        ["tools/cargo.sh", "bench", "--locked", "--no-run", "--bench", name, "--message-format=json-render-diagnostics"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

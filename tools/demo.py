@@ -15,7 +15,7 @@ import tempfile
 import measure
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOOL = ROOT / "target/hexz"
+TOOL = pathlib.Path((ROOT / "target/last-built").read_text().strip()) / "hexz"
 DATA = ROOT / "target/data"
 PROFILES = ["generic", "eda", "embedded", "ml"]
 # What is done once more, encrypted: the plainest way, and the one with the most in it.

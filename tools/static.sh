@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 # The names of no object may get lost: an archive may hold several of one name.
 ${LD:-ld} -r --whole-archive "$archive" -o "$work/whole.o"
 # Bitcode is for a later link-time optimisation by rustc; a C linker has no use for it.
-objcopy --wildcard --keep-global-symbol='hexz_*' \
+${OBJCOPY:-objcopy} --wildcard --keep-global-symbol='hexz_*' \
     --remove-section=.llvmbc --remove-section=.llvmcmd \
     "$work/whole.o" "$work/hexz.o"
 ${AR:-ar} rcsD "$work/libhexz.a" "$work/hexz.o"

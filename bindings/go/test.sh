@@ -56,8 +56,11 @@ make_prefix() {
     ln -sfn "$libdir/libhexz.so" "$out/lib/libhexz.so.0"
     local sum
     sum=$(sha256sum "$include/hexz.h" | cut -c1-16)
-    sed -e "s|@PREFIX@|$out|" -e "s|@LIBDIR@|$out/lib|" -e "s|@INCLUDEDIR@|$include|" -e 's|@VERSION@|0|' \
-        -e "s|^Cflags:.*|& -DHEXZ_HEADER_SUM=$sum|" "$root/hexz.pc.in" >"$out/lib/pkgconfig/hexz.pc"
+    local name
+    for name in hexz hexz-shared; do
+        sed -e "s|@PREFIX@|$out|" -e "s|@LIBDIR@|$out/lib|" -e "s|@INCLUDEDIR@|$include|" -e 's|@VERSION@|0|' \
+            -e "s|^Cflags:.*|& -DHEXZ_HEADER_SUM=$sum|" "$root/$name.pc.in" >"$out/lib/pkgconfig/$name.pc"
+    done
 }
 
 # step NAME COMMAND...: one test; a failure ends the run.

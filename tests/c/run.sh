@@ -216,7 +216,7 @@ for mode in $modes; do
     *) die "no mode is called '$mode'; there are: plain valgrind asan tsan static" ;;
     esac
     if [ "$mode" = tsan ] && ! tsan_works; then
-        echo "c: skipped   tsan (this compiler's TSan does not start here)"
+        echo "c: skipped: tsan (this compiler's TSan does not start here)"
         continue
     fi
     [ "$mode" != static ] || [ -f "$libdir/libhexz.a" ] || die "no libhexz.a in $libdir"
