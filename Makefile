@@ -67,7 +67,7 @@ install install-strip uninstall:
 
 #: make manual     man/hexz.1 and completions/, from the tables of the tool
 manual: tool
-	python3 tools/manual.py target/hexz
+	python3 tools/manual.py "$$(cat target/last-built)/hexz"
 
 #: make clean      everything that was built; target/data and what fuzzing learnt are kept
 clean:
