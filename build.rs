@@ -21,7 +21,11 @@ fn abi_number() -> u32 {
     let manifest = include_str!("Cargo.toml");
     manifest
         .split_once("[package.metadata.abi]")
-        .and_then(|(_, section)| section.lines().find_map(|line| line.strip_prefix("number = ")))
+        .and_then(|(_, section)| {
+            section
+                .lines()
+                .find_map(|line| line.strip_prefix("number = "))
+        })
         .and_then(|number| number.parse().ok())
         .expect("Cargo.toml has the ABI's number")
 }
