@@ -186,8 +186,8 @@ pub(super) fn try_rename(place: &Place, over: bool) -> rustix::io::Result<()> {
             lock::mark(&file);
             write_byte(&file);
             let (_, to) = Temporary::make(place, |name| place.occupy(name)).ok()?;
-            if !over {
-                place.remove(to.name());
+            if !over && let Err(e) = fs::unlinkat(&*place.folder, to.name(), AtFlags::empty()) {
+                return Some(Err(e));
             }
             let renamed = match over {
                 true => rename_over(place, file.as_fd(), &mut from, to.name()),

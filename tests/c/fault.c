@@ -29,7 +29,9 @@
 enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, EXTRACT, READ, READ_ENCRYPTED, REKEY };
 
 static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",    "pwrite",
-                                                    "ftruncate", "fsync", "linkat",  "renameat", "getrandom"};
+                                                    "ftruncate", "fsync", "linkat",  "renameat", "getrandom",
+                                                    "fstatfs",   "dup",   "close",   "lock",     "unlinkat",
+                                                    "fchmod",    "fchown", "syncfs"};
 static const struct mode {
     const char *name;
     int error;
@@ -47,7 +49,7 @@ static struct {
     size_t len;
 } whole[EXTRACT + 1], encrypted;
 static long calls_seen[FAULT_KINDS];
-static long descriptors, threads;
+static long descriptors, threads, swept;
 
 static int comes_short(enum fault_kind kind)
 {
@@ -57,7 +59,8 @@ static int comes_short(enum fault_kind kind)
 /* What a call of this kind does about EINTR is to make it again. */
 static int is_repeated(enum fault_kind kind)
 {
-    return comes_short(kind) || kind == FAULT_OPENAT || kind == FAULT_FTRUNCATE;
+    return comes_short(kind) || kind == FAULT_OPENAT || kind == FAULT_FTRUNCATE || kind == FAULT_CLOSE ||
+           kind == FAULT_LOCK;
 }
 
 static int is_build(enum work work)
@@ -175,7 +178,7 @@ static void check_failure(enum work work, hexz_status status, enum fault_kind ki
     CHECK(mode->error != EINTR || !is_repeated(kind));
 }
 
-static void check_output(enum work work, int over, int in_place)
+static void check_file(enum work work, int over, int in_place)
 {
     const char *output = in_folder("out/file");
     if (in_place && work == BUILD_ENCRYPTED)
@@ -186,7 +189,24 @@ static void check_output(enum work work, int over, int in_place)
         CHECK(file_holds(output, OLD, strlen(OLD)));
     else
         CHECK(!file_exists(output));
+}
+
+static void check_output(enum work work, int over, int in_place)
+{
+    check_file(work, over, in_place);
     CHECK_EQ(entries_in(in_folder("out")), in_place || over);
+}
+
+/* What could not be removed is a temporary, and the next build to that name sweeps it up. */
+static void sweep(int lacks)
+{
+    if (entries_in(in_folder("out")) == file_exists(in_folder("out/file")))
+        return;
+    swept++;
+    fault_file_system(lacks & ~FAULT_NO_LISTING);
+    CHECK_OK(build(BUILD, 1));
+    fault_file_system(lacks);
+    CHECK_EQ(entries_in(in_folder("out")), 1);
 }
 
 /* One of the two opens it, and then a change of passwords makes it whole. */
@@ -240,8 +260,13 @@ static int fail_one(enum work work, int over, enum fault_kind kind, const struct
         check_failure(work, status, kind, mode);
     if (has_output(work)) {
         /* The last step of all, and the text says so. */
-        int too_late = kind == FAULT_FSYNC && strstr(hexz_last_error(), "complete and in place") != NULL;
-        check_output(work, over, status == HEXZ_OK || too_late);
+        int too_late = (kind == FAULT_FSYNC || kind == FAULT_SYNCFS) && strstr(hexz_last_error(), "complete and in place") != NULL;
+        if (kind == FAULT_UNLINKAT)
+            check_file(work, over, status == HEXZ_OK);
+        else
+            check_output(work, over, status == HEXZ_OK || too_late);
+        if (kind == FAULT_UNLINKAT && is_build(work))
+            sweep(fault_file_system(FAULT_AS_IT_IS));
     }
     if (work == REKEY)
         check_rekeyed(status);
@@ -370,14 +395,23 @@ int main(void)
     fail_each(BUILD_ENCRYPTED, 0, "encrypted build");
     fail_each(EXTRACT, 0, "extract");
     fail_each(EXTRACT, 1, "extract");
-    fault_old_file_system(1);
+    fault_file_system(FAULT_NO_LISTING);
+    fail_each(BUILD, 0, "build in a folder that cannot be listed");
+    fail_each(BUILD, 1, "build in a folder that cannot be listed");
+    fault_file_system(FAULT_NO_UNNAMED);
     fail_each(BUILD, 0, "build on an old file system");
     fail_each(BUILD, 1, "build on an old file system");
     fail_each(BUILD_ENCRYPTED, 1, "encrypted build on an old file system");
     fail_each(EXTRACT, 0, "extract on an old file system");
     fail_each(EXTRACT, 1, "extract on an old file system");
 
+    fault_file_system(FAULT_NO_UNNAMED | FAULT_NO_LINKS);
+    fail_each(BUILD, 0, "build on a file system without links");
+    fail_each(EXTRACT, 0, "extract on a file system without links");
+    fault_file_system(0);
+
     check_about("%s", "");
+    CHECK(swept > 0);
     /* A kind that never came was not tested, or does not go through the shim. */
     for (kind = 0; kind < FAULT_KINDS; kind++) {
         printf("fault: %ld of %s\n", calls_seen[kind], kind_names[kind]);

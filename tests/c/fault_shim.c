@@ -9,11 +9,13 @@
 
 #include "fault_shim.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -26,7 +28,7 @@ static struct {
     long nth;
     long count;
 } fault;
-static int old_file_system;
+static int lacking;
 
 void fault_arm(enum fault_kind kind, long nth, int error, int stays)
 {
@@ -44,9 +46,12 @@ long fault_disarm(void)
     return fault.count;
 }
 
-void fault_old_file_system(int old)
+int fault_file_system(int lacks)
 {
-    old_file_system = old;
+    int before = lacking;
+    if (lacks != FAULT_AS_IT_IS)
+        lacking = lacks;
+    return before;
 }
 
 /* Whether this call is one that fails. */
@@ -67,6 +72,20 @@ static int failed(void)
     return -1;
 }
 
+typedef long number_fn(long number, ...);
+/* The C library's syscall(), since ours is in front of it. */
+#define by_number(...) real_syscall()(__VA_ARGS__)
+static number_fn *real_syscall(void)
+{
+    static number_fn *found;
+    number_fn *real = __atomic_load_n(&found, __ATOMIC_RELAXED);
+    if (real == NULL) {
+        *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+        __atomic_store_n(&found, real, __ATOMIC_RELAXED);
+    }
+    return real;
+}
+
 static size_t cut(size_t len)
 {
     return len > 1 ? len / 2 : len;
@@ -81,26 +100,30 @@ int openat64(int folder, const char *path, int flags, ...)
     va_end(args);
     if (hit(FAULT_OPENAT))
         return failed();
-    if (old_file_system && (flags & O_TMPFILE) == O_TMPFILE) {
+    if ((lacking & FAULT_NO_UNNAMED) && (flags & O_TMPFILE) == O_TMPFILE) {
         errno = EOPNOTSUPP;
         return -1;
     }
-    return (int)syscall(SYS_openat, folder, path, flags, mode);
+    if ((lacking & FAULT_NO_LISTING) && (flags & O_DIRECTORY) && !(flags & (O_PATH | O_RDWR | O_WRONLY))) {
+        errno = EACCES;
+        return -1;
+    }
+    return (int)by_number(SYS_openat, folder, path, flags, mode);
 }
 
 int fstat64(int fd, struct stat64 *out)
 {
-    return hit(FAULT_FSTAT) ? failed() : (int)syscall(SYS_fstat, fd, out);
+    return hit(FAULT_FSTAT) ? failed() : (int)by_number(SYS_fstat, fd, out);
 }
 
 int fstatat64(int folder, const char *path, struct stat64 *out, int flags)
 {
-    return hit(FAULT_FSTATAT) ? failed() : (int)syscall(SYS_newfstatat, folder, path, out, flags);
+    return hit(FAULT_FSTATAT) ? failed() : (int)by_number(SYS_newfstatat, folder, path, out, flags);
 }
 
 off64_t lseek64(int fd, off64_t offset, int whence)
 {
-    return hit(FAULT_LSEEK) ? failed() : (off64_t)syscall(SYS_lseek, fd, offset, whence);
+    return hit(FAULT_LSEEK) ? failed() : (off64_t)by_number(SYS_lseek, fd, offset, whence);
 }
 
 ssize_t pread64(int fd, void *buf, size_t len, off64_t offset)
@@ -110,24 +133,24 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t offset)
             return failed();
         len = cut(len);
     }
-    return (ssize_t)syscall(SYS_pread64, fd, buf, len, offset);
+    return (ssize_t)by_number(SYS_pread64, fd, buf, len, offset);
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t offset)
 {
     if (hit(FAULT_PWRITE)) {
         if (fault.error == FAULT_KILL)
-            (void)syscall(SYS_pwrite64, fd, buf, cut(len), offset);
+            (void)by_number(SYS_pwrite64, fd, buf, cut(len), offset);
         if (fault.error != FAULT_SHORT)
             return failed();
         len = cut(len);
     }
-    return (ssize_t)syscall(SYS_pwrite64, fd, buf, len, offset);
+    return (ssize_t)by_number(SYS_pwrite64, fd, buf, len, offset);
 }
 
 int ftruncate64(int fd, off64_t len)
 {
-    return hit(FAULT_FTRUNCATE) ? failed() : (int)syscall(SYS_ftruncate, fd, len);
+    return hit(FAULT_FTRUNCATE) ? failed() : (int)by_number(SYS_ftruncate, fd, len);
 }
 
 int fsync(int fd)
@@ -143,23 +166,29 @@ int fdatasync(int fd)
 
 int linkat(int from, const char *old, int to, const char *name, int flags)
 {
-    return hit(FAULT_LINKAT) ? failed() : (int)syscall(SYS_linkat, from, old, to, name, flags);
+    if (hit(FAULT_LINKAT))
+        return failed();
+    if (lacking & FAULT_NO_LINKS) {
+        errno = EPERM;
+        return -1;
+    }
+    return (int)by_number(SYS_linkat, from, old, to, name, flags);
 }
 
 static int rename_with(int from, const char *old, int to, const char *name, unsigned flags)
 {
     if (hit(FAULT_RENAMEAT))
         return failed();
-    if (old_file_system && flags != 0) {
+    if ((lacking & FAULT_NO_UNNAMED) && flags != 0) {
         errno = EINVAL;
         return -1;
     }
-    return (int)syscall(SYS_renameat2, from, old, to, name, flags);
+    return (int)by_number(SYS_renameat2, from, old, to, name, flags);
 }
 
 ssize_t getrandom(void *buf, size_t len, unsigned flags)
 {
-    return hit(FAULT_GETRANDOM) ? failed() : (ssize_t)syscall(SYS_getrandom, buf, len, flags);
+    return hit(FAULT_GETRANDOM) ? failed() : (ssize_t)by_number(SYS_getrandom, buf, len, flags);
 }
 
 int renameat(int from, const char *old, int to, const char *name)
@@ -170,4 +199,83 @@ int renameat(int from, const char *old, int to, const char *name)
 int renameat2(int from, const char *old, int to, const char *name, unsigned flags)
 {
     return rename_with(from, old, to, name, flags);
+}
+
+int fstatfs64(int fd, struct statfs64 *out)
+{
+    return hit(FAULT_FSTATFS) ? failed() : (int)by_number(SYS_fstatfs, fd, out);
+}
+
+int close(int fd)
+{
+    int closed = (int)by_number(SYS_close, fd);
+    return hit(FAULT_CLOSE) ? failed() : closed;
+}
+
+static int fcntl_with(int fd, int command, long argument)
+{
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        if (hit(FAULT_DUP))
+            return failed();
+        break;
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+        if (hit(FAULT_LOCK))
+            return failed();
+        break;
+    default:
+        break;
+    }
+    return (int)by_number(SYS_fcntl, fd, command, argument);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    long argument;
+    va_list args;
+    va_start(args, command);
+    argument = va_arg(args, long);
+    va_end(args);
+    return fcntl_with(fd, command, argument);
+}
+
+int fcntl64(int fd, int command, ...)
+{
+    long argument;
+    va_list args;
+    va_start(args, command);
+    argument = va_arg(args, long);
+    va_end(args);
+    return fcntl_with(fd, command, argument);
+}
+
+int unlinkat(int folder, const char *name, int flags)
+{
+    return hit(FAULT_UNLINKAT) ? failed() : (int)by_number(SYS_unlinkat, folder, name, flags);
+}
+
+/* As fsync above. */
+int syncfs(int fd)
+{
+    (void)fd;
+    return hit(FAULT_SYNCFS) ? failed() : 0;
+}
+
+/* The library makes some calls by number, and with six arguments at most. */
+long syscall(long number, ...)
+{
+    long a[6];
+    int i;
+    va_list args;
+    va_start(args, number);
+    for (i = 0; i < 6; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    if (number == SYS_fchmod && hit(FAULT_FCHMOD))
+        return failed();
+    if (number == SYS_fchown && hit(FAULT_FCHOWN))
+        return failed();
+    return by_number(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -16,6 +16,14 @@ enum fault_kind {
     FAULT_LINKAT,
     FAULT_RENAMEAT, /* renameat2 too */
     FAULT_GETRANDOM,
+    FAULT_FSTATFS,
+    FAULT_DUP,
+    FAULT_CLOSE, /* what fails is closed nevertheless, as Linux does */
+    FAULT_LOCK,  /* locks of open file descriptions: taking and looking */
+    FAULT_UNLINKAT,
+    FAULT_FCHMOD,
+    FAULT_FCHOWN,
+    FAULT_SYNCFS,
     FAULT_KINDS
 };
 
@@ -30,7 +38,14 @@ void fault_arm(enum fault_kind kind, long nth, int error, int stays);
 /* Everything passes again; tells how many calls of the kind there were. */
 long fault_disarm(void);
 
-/* The file system has neither unnamed files nor renameat2, until told otherwise. */
-void fault_old_file_system(int old);
+/* What the file system does not have, until told otherwise. */
+enum fault_lack {
+    FAULT_NO_UNNAMED = 1, /* O_TMPFILE, and flags of renames */
+    FAULT_NO_LINKS = 2,
+    FAULT_AS_IT_IS = -1,
+    FAULT_NO_LISTING = 4 /* folders may be written and entered, not read */
+};
+/* Tells what it was; FAULT_AS_IT_IS leaves it so. */
+int fault_file_system(int lacks);
 
 #endif
