@@ -121,7 +121,7 @@ class Strange(fusepy.Operations):
     def flush(self, path, fh):
         file = self.handles[fh][0]
         if file.dirty:
-            self.note("flush", path)
+            self.note("flush", path, len(file.data))
             self.fail("flush")
         return 0
 

@@ -14,6 +14,9 @@ for how in -r ''; do # a backing file in use is only read
     read -r _ <&8
     expect "an image that a machine has ($how)" 1 'set --force-share' hexz extract -q disk.hxz machine.raw --in-place
     check "it is as it was" cmp before.raw machine.raw
+    expect "an image that a machine has, by force ($how)" 0 '' hexz extract -q disk.hxz machine.raw --in-place --force-share
+    check "written all the same" cmp disk.raw machine.raw
+    cp before.raw machine.raw
     exec 7>&- 8<&-
     wait
     rm hold said
@@ -28,6 +31,8 @@ else
     mkfs.ext4 -q "$loop"
     mount "$loop" mnt && mounted+=("$PWD/mnt")
     expect "a mounted device" 1 'in use' hexz extract -q disk.hxz "$loop" --in-place
+    expect "a mounted device, by force" 0 '' hexz extract -q disk.hxz "$loop" --in-place --force-share
+    check "written all the same" cmp -n 3000000 disk.raw "$loop"
     unmount_all
     expect "unmounted" 0 '' hexz extract -q disk.hxz "$loop" --in-place
     check "written" cmp -n 3000000 disk.raw "$loop"

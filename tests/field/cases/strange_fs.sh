@@ -79,10 +79,10 @@ else
     no_work="a build that could not end was not begun"
     for errno in EINVAL EOPNOTSUPP; do
         fails '--no-sync' '' no-link fsync=$errno
-        refuse "$no_work" grep -q 'flush /\.' log
+        refuse "$no_work" grep -qE 'flush /\.[^ ]* ([2-9]|[0-9]{2})' log
     done
     fails 'can neither link nor rename' '' no-link no-rename
-    refuse "$no_work" grep -q 'flush /\.' log
+    refuse "$no_work" grep -qE 'flush /\.[^ ]* ([2-9]|[0-9]{2})' log
     fails 'can neither link nor rename' '' no-link rename=EIO
     fails 'cannot sync' '' no-link fsync=EIO
     # What a server says when the file is closed comes before the name.
