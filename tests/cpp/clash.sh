@@ -19,7 +19,7 @@ after=$work/libhexz.a
 include=$(realpath "${HEXZ_INCLUDE:-$root/include}")
 cc=${CC:-gcc}
 # What rustc --print native-static-libs names, from where it is kept.
-read -r -a system <<<"$(sed -n 's/^Libs.private: //p' "$root/hexz.pc.in")"
+read -r -a system <<<"$(sed -n 's/^static_libs="\(.*\)"/\1/p' "$root/tools/install.sh") -lgcc_s"
 
 fail() {
     echo "clash: $*" >&2

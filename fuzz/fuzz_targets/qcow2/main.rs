@@ -75,10 +75,14 @@ fn open(path: &Path, format: Format, other_files: bool) -> Result<Box<dyn Source
     source::open(path, format, access)
 }
 
-/// What is no qcow2 image is a raw one, or refused if the caller says that it is one.
+/// What is no qcow2 image is raw bytes for who says so, and refused if the caller says that it is one.
+/// Unasked it is raw, or refused for what it seems to be.
 fn anything_else(path: &Path, input: &[u8]) {
     refused(open(path, Format::Qcow2, true).map(drop).unwrap_err());
-    let raw = open(path, Format::Auto, true).expect("raw is what anything may be");
+    if let Err(named) = open(path, Format::Auto, true) {
+        refused(named);
+    }
+    let raw = open(path, Format::Raw, true).expect("raw is what anything may be");
     assert_eq!(raw.size(), input.len() as u64);
     let mut bytes = vec![0; input.len()];
     raw.read_at(0, &mut bytes).expect("a file is read");
