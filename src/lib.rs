@@ -19,6 +19,7 @@ pub mod control;
 pub mod crypto;
 pub mod error;
 pub mod format;
+pub mod index;
 pub mod keyring;
 pub mod lock;
 pub mod pack;

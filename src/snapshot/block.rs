@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Snapshot;
-use super::page::Block;
 use crate::codec::{DecodeDictionary, Decoder};
 use crate::crypto::{Piece, PieceKind};
 use crate::error::{Error, Result, Why, try_grow};
 use crate::format::Codec;
+use crate::index::page::Block;
 
 /// Contexts and buffers that one thread decodes with.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     pub decoder: Decoder,
     /// Stored bytes; only ever grows.
     pub stored: Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) struct Scratch {
 }
 
 /// A scratch for one call or thread, had when it is first needed and given back at the end.
-pub(super) struct Lease<'a> {
+pub(crate) struct Lease<'a> {
     pool: &'a Pool,
     scratch: Option<Scratch>,
 }
@@ -44,7 +44,7 @@ impl Drop for Lease<'_> {
 
 /// Idle scratches. Bounded: what is beyond the bounds is freed.
 #[derive(Default)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     idle: Mutex<Vec<Scratch>>,
 }
 
@@ -108,7 +108,7 @@ impl Scratch {
 }
 
 /// Makes a reused buffer at least `len` bytes long.
-pub(super) fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
+pub(crate) fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
     if buf.len() < len {
         // The old bytes are worth nothing: do not have them copied.
         if buf.capacity() < len {
@@ -122,7 +122,7 @@ pub(super) fn grow(buf: &mut Vec<u8>, len: usize, what: &'static str) -> Result<
 impl Snapshot {
     /// Copies a part of a block, from `skip` on, through the cache of decoded blocks. A block that
     /// is wanted whole is decoded in place and not kept: who reads so much reads on.
-    pub(super) fn read_block(
+    pub(crate) fn read_block(
         &self,
         block: &Block,
         skip: usize,
@@ -178,7 +178,7 @@ impl Snapshot {
 
     /// Holds a block as it is in the file against the block table, by checksum or tag, and if
     /// `strong` by its hash too. Gives the stored bytes, which it opens in place if they are sealed.
-    pub(super) fn check_stored<'a>(
+    pub(crate) fn check_stored<'a>(
         &self,
         block: &Block,
         bytes: &'a mut [u8],
@@ -210,7 +210,7 @@ impl Snapshot {
     }
 
     /// Decodes checked bytes.
-    pub(super) fn decode_block(
+    pub(crate) fn decode_block(
         &self,
         block: &Block,
         decoder: &mut Decoder,
@@ -226,12 +226,12 @@ impl Snapshot {
             .map_err(|why| self.bad_block(block, why))
     }
 
-    pub(super) fn bad_block(&self, block: &Block, why: Why) -> Error {
+    pub(crate) fn bad_block(&self, block: &Block, why: Why) -> Error {
         self.corrupt(format!("block at byte {}: {why}", block.file_at))
     }
 
     /// The dictionary, read at first use.
-    pub(super) fn dictionary(&self) -> Result<&DecodeDictionary> {
+    pub(crate) fn dictionary(&self) -> Result<&DecodeDictionary> {
         if let Some(dictionary) = self.dictionary.get() {
             return Ok(dictionary);
         }
@@ -241,7 +241,7 @@ impl Snapshot {
     }
 
     /// The dictionary, as the file has it now.
-    pub(super) fn read_dictionary(&self) -> Result<DecodeDictionary> {
+    pub(crate) fn read_dictionary(&self) -> Result<DecodeDictionary> {
         let Some(pointer) = &self.root.dictionary else {
             return Err(self.corrupt("a block needs a dictionary, but there is none"));
         };

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::page::Run;
 use crate::format::{PageKey, Target};
+use crate::index::page::Run;
 
 /// Ranges of data space kept at most; more are placed in their streams at once and forgotten.
 const RANGES_MAX: usize = 64 << 10;

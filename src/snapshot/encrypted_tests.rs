@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::page::Block;
 use super::testing::{Counted, options, text};
 use super::{Snapshot, VerifyReport};
 use crate::control::{Cancel, Control};
@@ -14,6 +13,7 @@ use crate::crypto::Place;
 use crate::crypto::seal::tests::sealed_by;
 use crate::error::{Error, Result};
 use crate::format::{KeySlot, PAGE_4K, PageKey, SLOTS, SLOTS_AT, SlotPage, TreeKind};
+use crate::index::page::Block;
 use crate::keyring::create::tests::fixed;
 use crate::keyring::{Answer, Encryption, Request};
 use crate::pack::{self, Options, StreamInput};

@@ -9,10 +9,10 @@ use super::Snapshot;
 use super::block::Lease;
 use super::in_place::InPlace;
 use super::team::{self, Beat, PIECE};
-use super::tree::Leaf;
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, try_grow};
 use crate::format::{RootPage, Target};
+use crate::index::tree::Leaf;
 use crate::sink::{Existing, PendingFile, Sync};
 use crate::source::leads_to;
 

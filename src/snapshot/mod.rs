@@ -1,23 +1,18 @@
 //! The reading side: snapshots opened, read at any place, checked, and written out again.
 //!
 //! A place in a stream leads through the tree of extents to a place in data space, and from there
-//! through the tree of blocks to a stored block ([`tree`]). Pages and decoded blocks are kept in
-//! two bounded caches; no lock is held while anything is read or decoded.
+//! through the tree of blocks to a stored block ([`index`](crate::index)). Pages and decoded blocks
+//! are kept in two bounded caches; no lock is held while anything is read or decoded.
 
-mod block;
-mod cache;
+pub(crate) mod block;
 mod damage;
 mod extent;
 mod extract;
 mod in_place;
-mod open;
-mod page;
 mod read;
 mod rekey;
-mod storage;
 mod team;
 mod tiling;
-mod tree;
 mod verify;
 
 #[cfg(test)]
@@ -27,34 +22,33 @@ mod encrypted_tests;
 #[cfg(test)]
 mod secrets_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::sync::OnceLock;
 
 pub use extent::{Extent, ExtentKind};
 pub use extract::ExtractOptions;
-pub use open::OpenOptions;
 pub use rekey::{Operation, RekeyRequest, rekey};
-pub use storage::Storage;
 pub use verify::VerifyReport;
 
 use crate::codec::DecodeDictionary;
 use crate::crypto::Keys;
 use crate::error::{Error, Result, Why};
 use crate::format::{Hash, Header, PAGE_4K, RootPage, SLOTS_AT, StreamEntry, VERSION};
+use crate::index::cache::Cache;
+use crate::index::page::Bounds;
+use crate::index::tree::PageCache;
+pub use crate::index::{OpenOptions, Storage};
 use block::Pool;
-use cache::Cache;
-use page::Bounds;
-use tree::PageCache;
 
 /// Bytes of cache when the caller names none.
 pub const CACHE_DEFAULT: u64 = 32 << 20;
 /// Most that index pages take of the cache; they get a quarter of a smaller one.
-const PAGES_MAX: u64 = 8 << 20;
+pub(crate) const PAGES_MAX: u64 = 8 << 20;
 /// What index pages get however small the cache is: the way from the top to a leaf of each tree.
-const PAGES_MIN: u64 = 256 << 10;
+pub(crate) const PAGES_MIN: u64 = 256 << 10;
 /// What a page takes in memory, at most.
-const PAGE_WEIGHT: usize = 34 << 10;
+pub(crate) const PAGE_WEIGHT: usize = 34 << 10;
 
 /// An open snapshot.
 ///
@@ -64,20 +58,20 @@ const PAGE_WEIGHT: usize = 34 << 10;
 /// with and 256 KiB; buffers kept between reads at most 4 MiB and sixteen decoding contexts; each
 /// running read, two blocks of the largest size that the root page allows.
 pub struct Snapshot {
-    storage: Box<dyn Storage>,
-    header: Header,
+    pub(crate) storage: Box<dyn Storage>,
+    pub(crate) header: Header,
     /// The keys of an encrypted one.
-    keys: Option<Keys>,
-    hash: Hash,
-    root: RootPage,
+    pub(crate) keys: Option<Keys>,
+    pub(crate) hash: Hash,
+    pub(crate) root: RootPage,
     /// Where blocks and pages end in the file.
-    body_end: u64,
+    pub(crate) body_end: u64,
     /// Whether the caller knows the root: then no checksum without a key is trusted.
-    pinned: bool,
-    pages: PageCache,
-    blocks: Cache<Vec<u8>>,
-    pool: Pool,
-    dictionary: OnceLock<DecodeDictionary>,
+    pub(crate) pinned: bool,
+    pub(crate) pages: PageCache,
+    pub(crate) blocks: Cache<Vec<u8>>,
+    pub(crate) pool: Pool,
+    pub(crate) dictionary: OnceLock<DecodeDictionary>,
 }
 
 /// What there is to say about a snapshot.
@@ -168,7 +162,7 @@ impl Snapshot {
             .fold(0, |sum: u64, s| sum.saturating_add(s.size))
     }
 
-    fn bounds(&self) -> Bounds<'_> {
+    pub(crate) fn bounds(&self) -> Bounds<'_> {
         Bounds {
             root: &self.root,
             sealed: self.keys.is_some(),
@@ -177,13 +171,13 @@ impl Snapshot {
         }
     }
 
-    fn corrupt(&self, why: impl Into<Why>) -> Error {
+    pub(crate) fn corrupt(&self, why: impl Into<Why>) -> Error {
         Error::corrupt(self.storage.operand(), why)
     }
 }
 
 /// Where blocks and pages begin in a file with that header.
-fn body_start(header: &Header) -> u64 {
+pub(crate) fn body_start(header: &Header) -> u64 {
     match header.is_encrypted() {
         true => SLOTS_AT[1] + PAGE_4K as u64,
         false => PAGE_4K as u64,

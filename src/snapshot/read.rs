@@ -3,9 +3,9 @@
 use super::Snapshot;
 use super::block::Lease;
 use super::team::Beat;
-use super::tree::Leaf;
 use crate::error::{Error, Result};
 use crate::format::{ExtentEntry, PageKey, Target, TreeKind};
+use crate::index::tree::Leaf;
 
 impl Snapshot {
     /// Fails unless `len` bytes from `offset` on lie within the stream.

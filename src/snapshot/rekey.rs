@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::open::Ends;
-use super::storage::FileStorage;
 use crate::control::Control;
 use crate::crypto::{KdfCost, Place};
 use crate::error::{Error, Result, Why};
 use crate::format::{SLOTS, SLOTS_AT};
+use crate::index::FileStorage;
+use crate::index::open::Ends;
 use crate::keyring::{
     Locked, PasswordFn, Purpose, Request, Unlocked, add_slot, ask, check_cost, slot_cost,
     unlock_asking,

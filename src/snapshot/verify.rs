@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::block::{Scratch, grow};
-use super::cache::Cache;
 use super::damage::{BadRange, Damage, Found, first_bad};
-use super::open::Ends;
-use super::page::{Block, ExtentLeaf};
 use super::team::{self, Beat, PIECE};
 use super::tiling::Tiling;
-use super::tree::{Broken, Leaf, PageCache};
 use super::{Snapshot, body_start};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::format::{Codec, ExtentEntry, PageKey, RootPage, Target, TreeKind};
+use crate::index::cache::Cache;
+use crate::index::open::Ends;
+use crate::index::page::{Block, ExtentLeaf};
+use crate::index::tree::{Broken, Leaf, PageCache};
 
 /// Said of blocks that the root page leaves no room for.
 const TOO_MANY: &str = "leaves hold more blocks, or more stored bytes, than the root page says";

@@ -14,7 +14,7 @@ const OVERHEAD: usize = 128;
 
 /// Values by offset, weighed in bytes. Values are shared: one that falls out lives on until its
 /// last reader is done with it.
-pub(super) struct Cache<V> {
+pub(crate) struct Cache<V> {
     shards: Box<[Mutex<Shard<V>>]>,
     shard_capacity: usize,
 }

@@ -4,10 +4,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::block::Pool;
 use super::cache::Cache;
 use super::storage::{FileStorage, Storage};
-use super::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot, body_start};
 use crate::control::{Cancel, Control};
 use crate::crypto::{Keys, Piece, PieceKind, Place, same};
 use crate::error::{Error, Result, Why, try_zeroed};
@@ -16,6 +14,8 @@ use crate::format::{
     root_hash,
 };
 use crate::keyring::{Locked, PasswordFn, SlotCopies, unlock_asking};
+use crate::snapshot::block::Pool;
+use crate::snapshot::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot, body_start};
 
 /// How to open a snapshot.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub struct OpenOptions<'a> {
 }
 
 /// What can be read of a file without its keys.
-pub(super) struct Ends {
+pub(crate) struct Ends {
     pub header: Header,
     /// The header's 4 KiB.
     pub header_bytes: Vec<u8>,
@@ -282,8 +282,8 @@ fn hex(hash: &Hash) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Counted, Draft, Folder, open_bytes};
     use super::*;
+    use crate::snapshot::testing::{Counted, Draft, Folder, open_bytes};
 
     fn good() -> Vec<u8> {
         Draft::sample().seal()

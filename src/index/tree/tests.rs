@@ -1,8 +1,8 @@
-use super::super::testing::{Draft, Leaves, data, open_bytes, zero};
-use super::super::{Snapshot, VerifyReport};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::format::{ExtentEntry, NodePage, PageKey, RootPage, Target, TreeKind};
+use crate::snapshot::testing::{Draft, Leaves, data, open_bytes, zero};
+use crate::snapshot::{Snapshot, VerifyReport};
 
 /// Reads all there is to read, with and without the first leaf known.
 fn read_all(snapshot: &Snapshot) -> Result<()> {

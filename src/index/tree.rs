@@ -5,31 +5,31 @@
 
 use std::sync::Arc;
 
-use super::Snapshot;
 use super::cache::Cache;
 use super::page::{BlockLeaf, ExtentLeaf, Loaded, Page, UnitLeaf};
 use crate::crypto::{Piece, PieceKind};
 use crate::error::{Error, Result, Why, try_zeroed};
 use crate::format::{Codec, PageKey, Pointer, TreeKind};
+use crate::snapshot::Snapshot;
 
-pub(super) type PageCache = Cache<Loaded>;
+pub(crate) type PageCache = Cache<Loaded>;
 
 /// The keys that a page must cover, from its first to where the next page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     pub first: PageKey,
     pub limit: PageKey,
 }
 
 /// A leaf, held by its reader however soon it falls out of the cache.
 #[derive(Clone)]
-pub(super) struct Leaf {
+pub(crate) struct Leaf {
     loaded: Arc<Loaded>,
     pub span: Span,
 }
 
 /// A page that could not be had, and what it would have covered.
-pub(super) struct Broken {
+pub(crate) struct Broken {
     pub span: Span,
     pub error: Error,
 }
@@ -68,17 +68,17 @@ impl Leaf {
 
 impl Snapshot {
     /// The leaf that covers a place, which must lie within its stream or data space.
-    pub(super) fn leaf(&self, kind: TreeKind, key: PageKey) -> Result<Leaf> {
+    pub(crate) fn leaf(&self, kind: TreeKind, key: PageKey) -> Result<Leaf> {
         Ok(self.descend(&self.pages, kind, key, |_| ())?)
     }
 
     /// The leaf of the blocks that holds that byte of data space.
-    pub(super) fn block_leaf(&self, at: u64) -> Result<Leaf> {
+    pub(crate) fn block_leaf(&self, at: u64) -> Result<Leaf> {
         self.leaf(TreeKind::Blocks, PageKey { stream: 0, at })
     }
 
     /// What a tree covers.
-    pub(super) fn span(&self, kind: TreeKind) -> Span {
+    pub(crate) fn span(&self, kind: TreeKind) -> Span {
         match kind {
             TreeKind::Extents => Span {
                 first: self.next_stream(0),
@@ -99,7 +99,7 @@ impl Snapshot {
 
     /// Finds the leaf that covers `key`. `visit` is given each page that begins exactly there: a
     /// walk from the first key and on from each leaf's limit visits every page once.
-    pub(super) fn descend(
+    pub(crate) fn descend(
         &self,
         cache: &PageCache,
         kind: TreeKind,
@@ -210,7 +210,7 @@ impl Snapshot {
     }
 
     /// The checked and decoded bytes behind a pointer.
-    pub(super) fn pointed(
+    pub(crate) fn pointed(
         &self,
         kind: PieceKind,
         pointer: &Pointer,

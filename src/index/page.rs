@@ -7,14 +7,14 @@ use crate::format::{
 };
 
 /// A page and where it came from.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub pointer: Pointer,
     pub kind: TreeKind,
     pub level: u32,
     pub page: Page,
 }
 
-pub(super) enum Page {
+pub(crate) enum Page {
     Node(NodePage),
     Extents(ExtentLeaf),
     Blocks(BlockLeaf),
@@ -22,7 +22,7 @@ pub(super) enum Page {
 }
 
 /// Consecutive runs of one stream.
-pub(super) struct ExtentLeaf {
+pub(crate) struct ExtentLeaf {
     pub key: PageKey,
     /// Where each run begins in the stream, and at last where the page ends.
     starts: Vec<u64>,
@@ -31,14 +31,14 @@ pub(super) struct ExtentLeaf {
 
 /// A run of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
+pub(crate) struct Run {
     pub at: u64,
     pub len: u64,
     pub target: Target,
 }
 
 /// Blocks that follow each other in data space and in the file.
-pub(super) struct BlockLeaf {
+pub(crate) struct BlockLeaf {
     pub at: u64,
     pub end: u64,
     pub file_at: u64,
@@ -48,7 +48,7 @@ pub(super) struct BlockLeaf {
 
 /// A block and its two places.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// First byte in data space.
     pub at: u64,
     /// First byte in the file.
@@ -59,7 +59,7 @@ pub(super) struct Block {
 }
 
 /// Units that follow each other in data space.
-pub(super) struct UnitLeaf {
+pub(crate) struct UnitLeaf {
     pub at: u64,
     /// Where each unit ends in data space; empty when all are 4 KiB.
     ends: Vec<u64>,
@@ -67,7 +67,7 @@ pub(super) struct UnitLeaf {
 }
 
 /// What a page is held against: the bounds that the root page and the footer set.
-pub(super) struct Bounds<'a> {
+pub(crate) struct Bounds<'a> {
     pub root: &'a RootPage,
     /// Whether pieces are sealed.
     pub sealed: bool,

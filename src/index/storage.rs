@@ -30,7 +30,7 @@ pub trait Storage: Send + Sync {
 
 /// A regular file or block device. Never mapped: a file that shrinks under a mapping would kill
 /// the host process.
-pub(super) struct FileStorage {
+pub(crate) struct FileStorage {
     operand: String,
     file: File,
     size: u64,
@@ -128,8 +128,8 @@ impl Storage for FileStorage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Folder;
     use super::*;
+    use crate::snapshot::testing::Folder;
 
     #[test]
     fn what_cannot_be_a_snapshot_is_told_and_never_waited_for() {
