@@ -43,11 +43,12 @@ pub enum Lock {
     Held,
     /// Somebody does, or lets nobody do what was asked for.
     Taken,
-    /// The file system has no such locks.
+    /// The file system has no such locks, as the first one showed.
     Unknown,
 }
 
-/// Locks a file for a use, as long as it is open, like a QEMU that does the same.
+/// Locks a file for a use, as long as it is open, like a QEMU that does the same. Locks that fail
+/// after one was granted are an error: nobody can tell then who uses the file.
 pub fn hold(file: impl AsFd, what: Use) -> Result<Lock, Errno> {
     let (used, denied): (&[i64], &[i64]) = match what {
         Use::Read => (&[CONSISTENT_READ], &[WRITE, RESIZE]),
@@ -68,11 +69,12 @@ pub fn hold(file: impl AsFd, what: Use) -> Result<Lock, Errno> {
     };
     // First ours, then a look at those of others: of two that begin at once, one sees the other.
     let ours = used.iter().map(|p| USED + p);
+    let mut granted = false;
     for byte in ours.chain(denied.iter().map(|p| DENIED + p)) {
         match take(byte) {
-            Ok(_) => {}
+            Ok(_) => granted = true,
             Err(Errno::AGAIN | Errno::ACCESS) => return Ok(Lock::Taken),
-            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::NOLCK) => {
+            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::NOLCK) if !granted => {
                 return Ok(Lock::Unknown);
             }
             Err(e) => return Err(e),

@@ -77,7 +77,11 @@ impl InPlace {
                 "is locked by a program that uses it, such as the machine that runs from it; stop \
                  that, or set HEXZ_EXTRACT_FORCE_SHARE to write over it all the same",
             )),
-            Err(e) => Err(self.fail(("cannot lock", e))),
+            Err(e) => Err(self.fail((
+                "cannot be locked against programs that use it; set HEXZ_EXTRACT_FORCE_SHARE to \
+                 write over it all the same",
+                e,
+            ))),
         }
     }
 

@@ -50,7 +50,12 @@ impl RawSource {
         };
         if !access.share {
             let locked = lock::hold(&file, Use::Read);
-            if locked.map_err(|e| Error::source(&operand, ("cannot lock", e)))? == Lock::Taken {
+            let fail = |e| {
+                let what = "cannot be locked against programs that may write it; set \
+                            HEXZ_BUILD_FORCE_SHARE to take it as it comes";
+                Error::source(&operand, (what, e))
+            };
+            if locked.map_err(fail)? == Lock::Taken {
                 return Err(Error::source(
                     &operand,
                     "is locked by a program that may write it, such as the machine that runs from \

@@ -26,12 +26,12 @@
 #define SLOTS_BEGIN ((size_t)4096) /* docs/FORMAT.md, section 7.1 */
 #define SLOTS_END ((size_t)12288)
 
-enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, EXTRACT, READ, READ_ENCRYPTED, REKEY };
+enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, EXTRACT, EXTRACT_IN_PLACE, READ, READ_ENCRYPTED, REKEY };
 
 static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",    "pwrite",
                                                     "ftruncate", "fsync", "linkat",  "renameat", "getrandom",
                                                     "fstatfs",   "dup",   "close",   "lock",     "unlinkat",
-                                                    "fchmod",    "fchown", "syncfs"};
+                                                    "fchmod",    "fchown", "syncfs", "fallocate"};
 static const struct mode {
     const char *name;
     int error;
@@ -47,9 +47,9 @@ static unsigned char *disk;
 static struct {
     unsigned char *bytes;
     size_t len;
-} whole[EXTRACT + 1], encrypted;
+} whole[EXTRACT_IN_PLACE + 1], encrypted;
 static long calls_seen[FAULT_KINDS];
-static long descriptors, threads, swept;
+static long descriptors, threads, swept, locks_seen, killed;
 
 static int comes_short(enum fault_kind kind)
 {
@@ -60,7 +60,7 @@ static int comes_short(enum fault_kind kind)
 static int is_repeated(enum fault_kind kind)
 {
     return comes_short(kind) || kind == FAULT_OPENAT || kind == FAULT_FTRUNCATE || kind == FAULT_CLOSE ||
-           kind == FAULT_LOCK;
+           kind == FAULT_LOCK || kind == FAULT_FALLOCATE;
 }
 
 static int is_build(enum work work)
@@ -70,7 +70,7 @@ static int is_build(enum work work)
 
 static int has_output(enum work work)
 {
-    return is_build(work) || work == EXTRACT;
+    return is_build(work) || work == EXTRACT || work == EXTRACT_IN_PLACE;
 }
 
 /* What the work reads, or changes. */
@@ -100,11 +100,11 @@ static hexz_status build(enum work work, int over)
     return hexz_build(&opts);
 }
 
-static hexz_status extract(hexz_snapshot *snapshot, int over)
+static hexz_status extract(hexz_snapshot *snapshot, uint64_t flags)
 {
     hexz_extract_opts opts = HEXZ_INIT(hexz_extract_opts);
     opts.output = in_folder("out/file");
-    opts.flags = over ? HEXZ_EXTRACT_OVERWRITE : 0;
+    opts.flags = flags;
     opts.threads = 2;
     return hexz_snapshot_extract(snapshot, &opts);
 }
@@ -143,7 +143,9 @@ static hexz_status do_work(enum work work, int over, hexz_snapshot *snapshot)
 {
     switch (work) {
     case EXTRACT:
-        return extract(snapshot, over);
+        return extract(snapshot, over ? HEXZ_EXTRACT_OVERWRITE : 0);
+    case EXTRACT_IN_PLACE:
+        return extract(snapshot, HEXZ_EXTRACT_IN_PLACE);
     case READ:
         return look_at_all(in_folder("disk.hxz"), NULL);
     case READ_ENCRYPTED:
@@ -181,7 +183,9 @@ static void check_failure(enum work work, hexz_status status, enum fault_kind ki
 static void check_file(enum work work, int over, int in_place)
 {
     const char *output = in_folder("out/file");
-    if (in_place && work == BUILD_ENCRYPTED)
+    if (work == EXTRACT_IN_PLACE && !in_place)
+        CHECK(file_exists(output)); /* some of both */
+    else if (in_place && work == BUILD_ENCRYPTED)
         CHECK_OK(look_at_all(output, OLD_PASSWORD));
     else if (in_place)
         CHECK(file_holds(output, whole[work].bytes, whole[work].len));
@@ -247,7 +251,8 @@ static void prepare(enum work work, int over)
 /* The `nth` call fails; false when there were fewer. */
 static int fail_one(enum work work, int over, enum fault_kind kind, const struct mode *mode, long nth)
 {
-    hexz_snapshot *snapshot = work == EXTRACT ? must_open(in_folder("disk.hxz")) : NULL;
+    int extracts = work == EXTRACT || work == EXTRACT_IN_PLACE;
+    hexz_snapshot *snapshot = extracts ? must_open(in_folder("disk.hxz")) : NULL;
     hexz_status status;
     long calls;
     prepare(work, over);
@@ -270,9 +275,9 @@ static int fail_one(enum work work, int over, enum fault_kind kind, const struct
     }
     if (work == REKEY)
         check_rekeyed(status);
-    if (work == EXTRACT && calls >= nth) {
+    if (extracts && calls >= nth) {
         /* What failed once is not remembered by the handle. */
-        CHECK_OK(extract(snapshot, 1));
+        CHECK_OK(do_work(work, 1, snapshot));
         check_output(work, 1, 1);
     }
     hexz_snapshot_close(snapshot);
@@ -296,6 +301,67 @@ static void fail_each(enum work work, int over, const char *about)
             } while (fail_one(work, over, (enum fault_kind)kind, &modes[m], nth) && nth < CALLS_MAX);
             CHECK(nth < CALLS_MAX);
             calls_seen[kind] += nth - 1;
+        }
+}
+
+/* Of QEMU's permissions three that are used and four that are denied. */
+#define LOCKS_TAKEN 7
+
+/* What a lock call may answer: somebody has it; there are no such locks. */
+static const struct answer {
+    const char *name;
+    int error;
+    int taken;
+} answers[] = {{"EAGAIN", EAGAIN, 1}, {"EACCES", EACCES, 1},         {"ENOLCK", ENOLCK, 0},
+               {"EINVAL", EINVAL, 0}, {"EOPNOTSUPP", EOPNOTSUPP, 0}, {"ENOSYS", ENOSYS, 0}};
+
+/* The `nth` lock call of an extraction in place has that answer; false when there were fewer. A file
+ * system that has no locks says so at the first, and then it goes without, as QEMU does; one that has
+ * granted one has them, and what it does not grant later is a failure before anything is written. */
+static int answer_lock(const struct answer *answer, long nth, int stays)
+{
+    hexz_snapshot *snapshot = must_open(in_folder("disk.hxz"));
+    hexz_status status;
+    long calls;
+    prepare(EXTRACT_IN_PLACE, 1);
+    fault_arm(FAULT_LOCK, nth, answer->error, stays);
+    status = do_work(EXTRACT_IN_PLACE, 1, snapshot);
+    calls = fault_disarm();
+    if (calls < nth || (nth == 1 && !answer->taken)) {
+        CHECK_OK(status);
+        check_output(EXTRACT_IN_PLACE, 1, 1);
+        CHECK(calls < nth || calls == 1);
+    } else {
+        CHECK_STATUS(status, HEXZ_ERR_OUTPUT);
+        CHECK_TEXT("out/file");
+        CHECK_TEXT("HEXZ_EXTRACT_FORCE_SHARE");
+        if (nth <= LOCKS_TAKEN && answer->taken)
+            CHECK_TEXT("is locked by a program that uses it");
+        else
+            CHECK_EQ(hexz_last_errno(), answer->error);
+        CHECK(file_holds(in_folder("out/file"), OLD, strlen(OLD)));
+        CHECK_EQ(calls, nth);
+    }
+    hexz_snapshot_close(snapshot);
+    check_nothing_leaked();
+    return calls >= nth;
+}
+
+static void answer_each_lock(void)
+{
+    size_t a;
+    int stays;
+    for (a = 0; a < sizeof(answers) / sizeof(answers[0]); a++)
+        for (stays = 0; stays <= 1; stays++) {
+            long nth = 0;
+            do {
+                nth++;
+                check_about("extract in place: lock number %ld is %s%s", nth, answers[a].name,
+                            stays ? " from then on" : "");
+            } while (answer_lock(&answers[a], nth, stays) && nth < CALLS_MAX);
+            /* And as many looks at those of others. */
+            CHECK_EQ(nth - 1, 2 * LOCKS_TAKEN);
+            locks_seen += nth - 1;
         }
 }
 
@@ -332,7 +398,6 @@ static void kill_each(void)
     static const size_t torn[] = {0, SLOTS_BEGIN, SLOTS_BEGIN + 4096};
     int kind;
     size_t t;
-    long killed = 0;
     for (t = 0; t < sizeof(torn) / sizeof(torn[0]); t++)
         for (kind = 0; kind < FAULT_KINDS; kind++) {
             long nth = 0;
@@ -379,6 +444,7 @@ int main(void)
     make_whole(BUILD_SAMPLED, NULL);
     snapshot = must_open(in_folder("disk.hxz"));
     make_whole(EXTRACT, snapshot);
+    make_whole(EXTRACT_IN_PLACE, snapshot);
     hexz_snapshot_close(snapshot);
     CHECK_EQ(whole[EXTRACT].len, DISK_LEN);
     CHECK_BYTES(whole[EXTRACT].bytes, disk, DISK_LEN);
@@ -395,6 +461,8 @@ int main(void)
     fail_each(BUILD_ENCRYPTED, 0, "encrypted build");
     fail_each(EXTRACT, 0, "extract");
     fail_each(EXTRACT, 1, "extract");
+    fail_each(EXTRACT_IN_PLACE, 1, "extract in place");
+    answer_each_lock();
     fault_file_system(FAULT_NO_LISTING);
     fail_each(BUILD, 0, "build in a folder that cannot be listed");
     fail_each(BUILD, 1, "build in a folder that cannot be listed");
@@ -412,6 +480,8 @@ int main(void)
 
     check_about("%s", "");
     CHECK(swept > 0);
+    printf("fault: %ld answers to lock calls of an extraction in place\n", locks_seen);
+    printf("fault: killed %ld times in a change of passwords\n", killed);
     /* A kind that never came was not tested, or does not go through the shim. */
     for (kind = 0; kind < FAULT_KINDS; kind++) {
         printf("fault: %ld of %s\n", calls_seen[kind], kind_names[kind]);
@@ -421,6 +491,7 @@ int main(void)
     free(whole[BUILD].bytes);
     free(whole[BUILD_SAMPLED].bytes);
     free(whole[EXTRACT].bytes);
+    free(whole[EXTRACT_IN_PLACE].bytes);
     free(disk);
     return check_done();
 }

@@ -58,9 +58,14 @@ int fault_file_system(int lacks)
 static int hit(enum fault_kind kind)
 {
     long number;
-    if (!__atomic_load_n(&fault.armed, __ATOMIC_ACQUIRE) || kind != fault.kind)
+    if (!__atomic_load_n(&fault.armed, __ATOMIC_ACQUIRE) || (kind != fault.kind && fault.kind != FAULT_ANY))
         return 0;
     number = __atomic_add_fetch(&fault.count, 1, __ATOMIC_RELAXED);
+    if (fault.error == FAULT_STOP) {
+        if (number == fault.nth)
+            (void)raise(SIGSTOP);
+        return 0;
+    }
     return fault.nth != 0 && (number == fault.nth || (fault.stays && number > fault.nth));
 }
 
@@ -151,6 +156,11 @@ ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t offset)
 int ftruncate64(int fd, off64_t len)
 {
     return hit(FAULT_FTRUNCATE) ? failed() : (int)by_number(SYS_ftruncate, fd, len);
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t len)
+{
+    return hit(FAULT_FALLOCATE) ? failed() : (int)by_number(SYS_fallocate, fd, mode, offset, len);
 }
 
 int fsync(int fd)

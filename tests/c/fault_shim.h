@@ -1,6 +1,6 @@
-/* Faults in the system calls of this process, one kind at a time. While armed,
- * calls of the chosen kind are counted, from 1, and the chosen one does not do
- * what it should. */
+/* Faults in the system calls of this process, one kind at a time or all alike.
+ * While armed, calls of the chosen kind are counted, from 1, and the chosen one
+ * does not do what it should. */
 #ifndef FAULT_SHIM_H
 #define FAULT_SHIM_H
 
@@ -24,13 +24,17 @@ enum fault_kind {
     FAULT_FCHMOD,
     FAULT_FCHOWN,
     FAULT_SYNCFS,
-    FAULT_KINDS
+    FAULT_FALLOCATE,
+    FAULT_KINDS,
+    FAULT_ANY = FAULT_KINDS /* whatever its kind */
 };
 
 /* In place of an errno: half of the bytes are read or written. */
 #define FAULT_SHORT 0
 /* Likewise: the process is killed, in a write after half of it. */
 #define FAULT_KILL (-1)
+/* Likewise: the process is stopped before the call, and makes it when it is continued. */
+#define FAULT_STOP (-2)
 
 /* The call number `nth` of that kind fails with `error`; with `stays`, those
  * behind it too. 0 for `nth` counts and lets everything pass. */

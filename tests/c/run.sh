@@ -26,12 +26,12 @@ cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later
-    qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault
+    qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed
     password encrypted rekey rekey_torn secrets hostile_encrypted)
-# fault stands in front of the C library, which valgrind and the sanitizers do
+# fault and killed stand in front of the C library, which valgrind and the sanitizers do
 # too; secrets looks through all memory, theirs included; hostile_encrypted makes
 # a key from a password each time.
-plain_only=" fault secrets hostile_encrypted "
+plain_only=" fault killed secrets hostile_encrypted "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
 tsan_programs=" lasterror cancel threads progress password "
@@ -93,7 +93,7 @@ build() {
     [[ $name == rekey* ]] && sources+=("$here/rekeyed.c")
     [ "$mode" = static ] && libs=("$libdir/libhexz.a" "${static_libs[@]}")
     # Dynamic, so that the library finds the shim's functions before the C library's.
-    [ "$name" = fault ] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
+    [[ $name == fault || $name == killed ]] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
     mkdir -p "$out/$mode"
     # shellcheck disable=SC2046
     "$cc" "${strict[@]}" $(flags_of "$mode") "${sources[@]}" -o "$out/$mode/$name" "${libs[@]}" -pthread
