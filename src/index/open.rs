@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::cache::Cache;
+use super::scratch::Pool;
 use super::storage::{FileStorage, Storage};
+use super::{Index, PAGE_WEIGHT, body_start};
 use crate::control::{Cancel, Control};
 use crate::crypto::{Keys, Piece, PieceKind, Place, same};
 use crate::error::{Error, Result, Why, try_zeroed};
@@ -14,8 +16,13 @@ use crate::format::{
     root_hash,
 };
 use crate::keyring::{Locked, PasswordFn, SlotCopies, unlock_asking};
-use crate::snapshot::block::Pool;
-use crate::snapshot::{CACHE_DEFAULT, PAGE_WEIGHT, PAGES_MAX, PAGES_MIN, Snapshot, body_start};
+
+/// Bytes of cache when the caller names none.
+pub const CACHE_DEFAULT: u64 = 32 << 20;
+/// Most that index pages take of the cache; they get a quarter of a smaller one.
+const PAGES_MAX: u64 = 8 << 20;
+/// What index pages get however small the cache is: the way from the top to a leaf of each tree.
+pub(crate) const PAGES_MIN: u64 = 256 << 10;
 
 /// How to open a snapshot.
 #[derive(Clone, Copy)]
@@ -38,6 +45,19 @@ pub struct OpenOptions<'a> {
     pub kdf_memory_max_kib: u32,
 }
 
+impl OpenOptions<'_> {
+    /// Bytes of the cache for index pages, and for decoded blocks.
+    pub(crate) fn shares(&self) -> (usize, usize) {
+        let cache_size = match self.cache_size {
+            0 => CACHE_DEFAULT,
+            size => size,
+        };
+        let pages = (cache_size / 4).min(PAGES_MAX);
+        let blocks = usize::try_from(cache_size - pages).unwrap_or(usize::MAX);
+        (pages.max(PAGES_MIN) as usize, blocks)
+    }
+}
+
 /// What can be read of a file without its keys.
 pub(crate) struct Ends {
     pub header: Header,
@@ -50,27 +70,24 @@ pub(crate) struct Ends {
     stored_root: Vec<u8>,
 }
 
-impl Snapshot {
-    /// Opens a snapshot, in at most four reads and 64 KiB.
+impl Index {
+    /// Opens a file, in at most four reads and 64 KiB.
     ///
     /// Magic, version, features and checksums are checked in this order, then the file's length,
     /// the root hash, and whether it is the expected one. Then `password` is asked if the file is
     /// encrypted.
-    pub fn open(
-        options: &OpenOptions<'_>,
-        password: Option<&mut PasswordFn<'_>>,
-    ) -> Result<Snapshot> {
+    pub fn open(options: &OpenOptions<'_>, password: Option<&mut PasswordFn<'_>>) -> Result<Index> {
         Control::new(options.cancel, None).check()?;
         let storage = FileStorage::open(options.path)?;
-        Snapshot::from_storage(Box::new(storage), options, password)
+        Index::from_storage(Box::new(storage), options, password)
     }
 
-    /// Opens a snapshot that lies in `storage`; the path in `options` is for asking only.
+    /// Opens what lies in `storage`; the path in `options` is for asking only.
     pub fn from_storage(
         storage: Box<dyn Storage>,
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
-    ) -> Result<Snapshot> {
+    ) -> Result<Index> {
         let control = Control::new(options.cancel, None);
         let ends = Ends::read(&*storage, &control)?;
         let Ends { header, footer, .. } = ends;
@@ -118,14 +135,7 @@ impl Snapshot {
             }
         };
         let root = ends.root(keys.as_ref(), storage.operand())?;
-        let cache_size = match options.cache_size {
-            0 => CACHE_DEFAULT,
-            size => size,
-        };
-        let pages = (cache_size / 4).min(PAGES_MAX);
-        let blocks = usize::try_from(cache_size - pages).unwrap_or(usize::MAX);
-        let block_len = root.block_len_max() as usize;
-        Ok(Snapshot {
+        Ok(Index {
             storage,
             header,
             keys,
@@ -133,8 +143,7 @@ impl Snapshot {
             root,
             body_end: footer.root_offset,
             pinned: options.expect_root.is_some(),
-            pages: Cache::new(pages.max(PAGES_MIN) as usize, PAGE_WEIGHT),
-            blocks: Cache::new(blocks, block_len),
+            pages: Cache::new(options.shares().0, PAGE_WEIGHT),
             pool: Pool::default(),
             dictionary: OnceLock::new(),
         })
@@ -245,15 +254,15 @@ impl Ends {
         fitting(root, body, SEAL_LEN).map_err(corrupt)
     }
 
-    /// Holds what is in the clear against the keys of an open snapshot, both copies of its key
+    /// Holds what is in the clear against the keys of an opened file, both copies of its key
     /// slots included.
-    pub fn check_macs(&self, snapshot: &Snapshot) -> Result<()> {
-        let operand = snapshot.storage.operand();
-        let (Some(keys), Some(slots)) = (&snapshot.keys, &self.slots) else {
+    pub fn check_macs(&self, index: &Index) -> Result<()> {
+        let operand = index.operand();
+        let (Some(keys), Some(slots)) = (&index.keys, &self.slots) else {
             return Ok(());
         };
         let header = keys.mac(Place::Header, &Header::mac_input(&self.header_bytes));
-        if self.header != snapshot.header || !same(&header, &self.header.mac) {
+        if self.header != index.header || !same(&header, &self.header.mac) {
             return Err(Error::corrupt(operand, "the header's MAC does not fit"));
         }
         if !same(
@@ -283,6 +292,7 @@ fn hex(hash: &Hash) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Snapshot;
     use crate::snapshot::testing::{Counted, Draft, Folder, open_bytes};
 
     fn good() -> Vec<u8> {
@@ -357,7 +367,7 @@ mod tests {
         let bytes = good();
         let root = open_bytes(bytes.clone()).unwrap().info().root;
         let open = |root| open_storage(Box::new(Counted::new(bytes.clone()).0), Some(root));
-        assert!(open(root).unwrap().pinned);
+        assert!(open(root).unwrap().index.pinned);
         let mut other = root;
         other[31] ^= 1;
         let error = open(other).err().unwrap();

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use super::Index;
 use super::cache::Cache;
 use super::page::{BlockLeaf, ExtentLeaf, Loaded, Page, UnitLeaf};
 use crate::crypto::{Piece, PieceKind};
 use crate::error::{Error, Result, Why, try_zeroed};
-use crate::format::{Codec, PageKey, Pointer, TreeKind};
-use crate::snapshot::Snapshot;
+use crate::format::{Codec, ExtentEntry, PageKey, Pointer, TreeKind};
 
 pub(crate) type PageCache = Cache<Loaded>;
 
@@ -66,7 +66,7 @@ impl Leaf {
     }
 }
 
-impl Snapshot {
+impl Index {
     /// The leaf that covers a place, which must lie within its stream or data space.
     pub(crate) fn leaf(&self, kind: TreeKind, key: PageKey) -> Result<Leaf> {
         Ok(self.descend(&self.pages, kind, key, |_| ())?)
@@ -75,6 +75,32 @@ impl Snapshot {
     /// The leaf of the blocks that holds that byte of data space.
     pub(crate) fn block_leaf(&self, at: u64) -> Result<Leaf> {
         self.leaf(TreeKind::Blocks, PageKey { stream: 0, at })
+    }
+
+    /// The leaf of the extents that covers an offset, which is below the stream's size.
+    pub(crate) fn extent_leaf(&self, stream: u32, offset: u64) -> Result<Leaf> {
+        self.leaf(TreeKind::Extents, PageKey { stream, at: offset })
+    }
+
+    /// The same for who walks from leaf to leaf: `before` is the last extent of the one before, and
+    /// becomes that of this one.
+    pub(crate) fn next_extent_leaf(
+        &self,
+        stream: u32,
+        offset: u64,
+        before: &mut Option<ExtentEntry>,
+    ) -> Result<Leaf> {
+        let leaf = self.extent_leaf(stream, offset)?;
+        let page = leaf.extents()?;
+        page.check_seam(before.take(), &self.bounds())
+            .map_err(|why| self.corrupt(why))?;
+        *before = page.last();
+        Ok(leaf)
+    }
+
+    /// Pages with such an extent are refused when they are loaded.
+    pub(crate) fn parentless(&self) -> Error {
+        self.corrupt("an extent refers to a parent, but the snapshot has none")
     }
 
     /// What a tree covers.

@@ -422,7 +422,10 @@ fn buffers_of_all_threads_fit_their_limit() {
 }
 
 fn sample_root() -> RootPage {
-    let mut root = open_bytes(Draft::of_blocks(1, 4096).seal()).unwrap().root;
+    let mut root = open_bytes(Draft::of_blocks(1, 4096).seal())
+        .unwrap()
+        .index
+        .root;
     root.data_size = 1 << 40;
     root
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Snapshot;
-use super::block::Lease;
 use super::in_place::InPlace;
 use super::team::{self, Beat, PIECE};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, try_grow};
 use crate::format::{RootPage, Target};
+use crate::index::scratch::Lease;
 use crate::index::tree::Leaf;
 use crate::sink::{Existing, PendingFile, Sync};
 use crate::source::leads_to;
@@ -88,13 +88,13 @@ impl Snapshot {
             snapshot: self,
             stream,
             size,
-            piece: piece_len(&self.root),
+            piece: piece_len(&self.index.root),
             output: &output,
             cursor: Mutex::default(),
             done: AtomicU64::new(0),
             written: AtomicU64::new(0),
         };
-        let (threads, _) = team(options.threads, size, &self.root);
+        let (threads, _) = team(options.threads, size, &self.index.root);
         let written = || copy.written.load(Ordering::Relaxed);
         let progress = || (copy.done.load(Ordering::Relaxed), written());
         let copied = team::run(threads, control, progress, |beat| copy.work(beat));
@@ -110,14 +110,14 @@ impl Snapshot {
 
     /// What cannot be looked at is told by what creates or opens it.
     fn refuse_itself(&self, path: &Path) -> Result<()> {
-        match self.storage.file() {
+        match self.index.storage.file() {
             Some(file) if leads_to(path, file) == Ok(true) => {}
             _ => return Ok(()),
         }
         Err(Error::InvalidArgument(format!(
             "output '{}': is the snapshot '{}' itself; give another file",
             path.display(),
-            self.storage.operand()
+            self.index.operand()
         )))
     }
 }
@@ -174,7 +174,7 @@ impl Copy<'_> {
     fn work(&self, beat: &mut Beat<'_>) -> Result<()> {
         let mut buffers = Buffers {
             data: Vec::new(),
-            lease: self.snapshot.pool.lease(),
+            lease: self.snapshot.index.pool.lease(),
         };
         loop {
             beat()?;
@@ -202,7 +202,7 @@ impl Copy<'_> {
                 Some(leaf) => leaf,
                 None => {
                     beat()?;
-                    self.snapshot.extent_leaf(self.stream, at)?
+                    self.snapshot.index.extent_leaf(self.stream, at)?
                 }
             };
             let page = leaf.extents()?;
@@ -256,6 +256,7 @@ impl Copy<'_> {
         while at < range.end {
             let leaf = self
                 .snapshot
+                .index
                 .next_extent_leaf(self.stream, at, &mut before)?;
             for run in leaf
                 .extents()?
@@ -278,7 +279,7 @@ impl Copy<'_> {
                         self.zeros(&part, beat)?;
                         pending = part.end;
                     }
-                    Target::Parent { .. } => return Err(self.snapshot.parentless()),
+                    Target::Parent { .. } => return Err(self.snapshot.index.parentless()),
                 }
                 at = part.end;
             }

@@ -4,11 +4,12 @@
 //! through the tree of blocks to a stored block ([`index`](crate::index)). Pages and decoded blocks
 //! are kept in two bounded caches; no lock is held while anything is read or decoded.
 
-pub(crate) mod block;
+mod block;
 mod damage;
 mod extent;
 mod extract;
 mod in_place;
+mod open;
 mod read;
 mod rekey;
 mod team;
@@ -24,31 +25,16 @@ mod secrets_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::sync::OnceLock;
-
 pub use extent::{Extent, ExtentKind};
 pub use extract::ExtractOptions;
 pub use rekey::{Operation, RekeyRequest, rekey};
 pub use verify::VerifyReport;
 
-use crate::codec::DecodeDictionary;
-use crate::crypto::Keys;
-use crate::error::{Error, Result, Why};
-use crate::format::{Hash, Header, PAGE_4K, RootPage, SLOTS_AT, StreamEntry, VERSION};
+use crate::error::{Error, Result};
+use crate::format::{Hash, StreamEntry, VERSION};
+use crate::index::Index;
 use crate::index::cache::Cache;
-use crate::index::page::Bounds;
-use crate::index::tree::PageCache;
-pub use crate::index::{OpenOptions, Storage};
-use block::Pool;
-
-/// Bytes of cache when the caller names none.
-pub const CACHE_DEFAULT: u64 = 32 << 20;
-/// Most that index pages take of the cache; they get a quarter of a smaller one.
-pub(crate) const PAGES_MAX: u64 = 8 << 20;
-/// What index pages get however small the cache is: the way from the top to a leaf of each tree.
-pub(crate) const PAGES_MIN: u64 = 256 << 10;
-/// What a page takes in memory, at most.
-pub(crate) const PAGE_WEIGHT: usize = 34 << 10;
+pub use crate::index::{CACHE_DEFAULT, OpenOptions, Storage};
 
 /// An open snapshot.
 ///
@@ -58,20 +44,9 @@ pub(crate) const PAGE_WEIGHT: usize = 34 << 10;
 /// with and 256 KiB; buffers kept between reads at most 4 MiB and sixteen decoding contexts; each
 /// running read, two blocks of the largest size that the root page allows.
 pub struct Snapshot {
-    pub(crate) storage: Box<dyn Storage>,
-    pub(crate) header: Header,
-    /// The keys of an encrypted one.
-    pub(crate) keys: Option<Keys>,
-    pub(crate) hash: Hash,
-    pub(crate) root: RootPage,
-    /// Where blocks and pages end in the file.
-    pub(crate) body_end: u64,
-    /// Whether the caller knows the root: then no checksum without a key is trusted.
-    pub(crate) pinned: bool,
-    pub(crate) pages: PageCache,
-    pub(crate) blocks: Cache<Vec<u8>>,
-    pub(crate) pool: Pool,
-    pub(crate) dictionary: OnceLock<DecodeDictionary>,
+    pub(crate) index: Index,
+    /// Decoded blocks by their place in data space.
+    blocks: Cache<Vec<u8>>,
 }
 
 /// What there is to say about a snapshot.
@@ -109,36 +84,36 @@ impl Snapshot {
     /// What there is to say about it. Reads nothing.
     pub fn info(&self) -> Info {
         Info {
-            root: self.hash,
+            root: self.index.hash,
             parent_root: Hash::default(),
             format_version: VERSION,
-            stream_count: self.root.streams.len() as u32,
-            encrypted: self.header.is_encrypted(),
-            cdc: self.root.is_cdc(),
-            compression: self.root.compression.into(),
-            level: self.root.level,
-            block_size: self.root.block_size,
-            dictionary_size: self.root.dictionary.map_or(0, |p| p.decoded_len),
-            file_size: self.storage.size(),
+            stream_count: self.index.root.streams.len() as u32,
+            encrypted: self.index.header.is_encrypted(),
+            cdc: self.index.root.is_cdc(),
+            compression: self.index.root.compression.into(),
+            level: self.index.root.level,
+            block_size: self.index.root.block_size,
+            dictionary_size: self.index.root.dictionary.map_or(0, |p| p.decoded_len),
+            file_size: self.index.storage.size(),
             logical_size: self.logical_size(),
-            blocks: self.root.blocks,
+            blocks: self.index.root.blocks,
         }
     }
 
     /// The streams in order.
     pub fn streams(&self) -> &[StreamEntry] {
-        &self.root.streams
+        &self.index.root.streams
     }
 
     /// Index of the stream of that name.
     pub fn find(&self, name: &str) -> Result<u32> {
-        let index = self.root.streams.iter().position(|s| s.name == name);
+        let index = self.index.root.streams.iter().position(|s| s.name == name);
         index.map(|i| i as u32).ok_or_else(|| {
             let quoted = |s: &StreamEntry| format!("'{}'", s.name.escape_debug());
-            let names: Vec<_> = self.root.streams.iter().map(quoted).collect();
+            let names: Vec<_> = self.index.root.streams.iter().map(quoted).collect();
             Error::NoStream(format!(
                 "'{}': no stream is named '{}'; there are: {}",
-                self.storage.operand(),
+                self.index.operand(),
                 name.escape_debug(),
                 names.join(", "),
             ))
@@ -146,40 +121,20 @@ impl Snapshot {
     }
 
     fn stream(&self, index: u32) -> Result<&StreamEntry> {
-        self.root.streams.get(index as usize).ok_or_else(|| {
+        self.index.root.streams.get(index as usize).ok_or_else(|| {
             Error::NoStream(format!(
                 "'{}': no stream has index {index}; there are {}",
-                self.storage.operand(),
-                self.root.streams.len()
+                self.index.operand(),
+                self.index.root.streams.len()
             ))
         })
     }
 
     fn logical_size(&self) -> u64 {
-        self.root
+        self.index
+            .root
             .streams
             .iter()
             .fold(0, |sum: u64, s| sum.saturating_add(s.size))
-    }
-
-    pub(crate) fn bounds(&self) -> Bounds<'_> {
-        Bounds {
-            root: &self.root,
-            sealed: self.keys.is_some(),
-            file_start: body_start(&self.header),
-            file_end: self.body_end,
-        }
-    }
-
-    pub(crate) fn corrupt(&self, why: impl Into<Why>) -> Error {
-        Error::corrupt(self.storage.operand(), why)
-    }
-}
-
-/// Where blocks and pages begin in a file with that header.
-pub(crate) fn body_start(header: &Header) -> u64 {
-    match header.is_encrypted() {
-        true => SLOTS_AT[1] + PAGE_4K as u64,
-        false => PAGE_4K as u64,
     }
 }

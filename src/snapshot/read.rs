@@ -1,11 +1,10 @@
 //! Reading at any place of a stream.
 
 use super::Snapshot;
-use super::block::Lease;
 use super::team::Beat;
 use crate::error::{Error, Result};
-use crate::format::{ExtentEntry, PageKey, Target, TreeKind};
-use crate::index::tree::Leaf;
+use crate::format::Target;
+use crate::index::scratch::Lease;
 
 impl Snapshot {
     /// Fails unless `len` bytes from `offset` on lie within the stream.
@@ -16,7 +15,7 @@ impl Snapshot {
         }
         Err(Error::OutOfRange(format!(
             "'{}': {len} bytes at {offset} of stream '{}' go beyond its end at {}",
-            self.storage.operand(),
+            self.index.operand(),
             entry.name.escape_debug(),
             entry.size
         )))
@@ -33,32 +32,11 @@ impl Snapshot {
         result
     }
 
-    /// The leaf of the extents that covers an offset, which is below the stream's size.
-    pub(super) fn extent_leaf(&self, stream: u32, offset: u64) -> Result<Leaf> {
-        self.leaf(TreeKind::Extents, PageKey { stream, at: offset })
-    }
-
-    /// The same for who walks from leaf to leaf: `before` is the last extent of the one before, and
-    /// becomes that of this one.
-    pub(super) fn next_extent_leaf(
-        &self,
-        stream: u32,
-        offset: u64,
-        before: &mut Option<ExtentEntry>,
-    ) -> Result<Leaf> {
-        let leaf = self.extent_leaf(stream, offset)?;
-        let page = leaf.extents()?;
-        page.check_seam(before.take(), &self.bounds())
-            .map_err(|why| self.corrupt(why))?;
-        *before = page.last();
-        Ok(leaf)
-    }
-
     fn read_runs(&self, stream: u32, mut offset: u64, mut out: &mut [u8]) -> Result<()> {
-        let mut lease = self.pool.lease();
+        let mut lease = self.index.pool.lease();
         let mut before = None;
         while !out.is_empty() {
-            let leaf = self.next_extent_leaf(stream, offset, &mut before)?;
+            let leaf = self.index.next_extent_leaf(stream, offset, &mut before)?;
             for run in leaf.extents()?.runs(offset) {
                 if out.is_empty() {
                     break;
@@ -67,7 +45,7 @@ impl Snapshot {
                 match run.target {
                     Target::Zero => part.fill(0),
                     Target::Data(at) => self.read_data(at, part, &mut lease, &mut || Ok(()))?,
-                    Target::Parent { .. } => return Err(self.parentless()),
+                    Target::Parent { .. } => return Err(self.index.parentless()),
                 }
                 offset = run.at + run.len;
             }
@@ -84,7 +62,7 @@ impl Snapshot {
         beat: &mut Beat<'_>,
     ) -> Result<()> {
         while !out.is_empty() {
-            let leaf = self.block_leaf(at)?;
+            let leaf = self.index.block_leaf(at)?;
             for block in leaf.blocks()?.from(at) {
                 if out.is_empty() {
                     break;
@@ -96,11 +74,6 @@ impl Snapshot {
             }
         }
         Ok(())
-    }
-
-    /// Pages with such an extent are refused when they are loaded.
-    pub(super) fn parentless(&self) -> Error {
-        self.corrupt("an extent refers to a parent, but the snapshot has none")
     }
 }
 

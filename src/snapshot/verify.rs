@@ -5,18 +5,19 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::block::{Scratch, grow};
+use super::Snapshot;
 use super::damage::{BadRange, Damage, Found, first_bad};
 use super::team::{self, Beat, PIECE};
 use super::tiling::Tiling;
-use super::{Snapshot, body_start};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::format::{Codec, ExtentEntry, PageKey, RootPage, Target, TreeKind};
 use crate::index::cache::Cache;
 use crate::index::open::Ends;
 use crate::index::page::{Block, ExtentLeaf};
+use crate::index::scratch::{Scratch, grow};
 use crate::index::tree::{Broken, Leaf, PageCache};
+use crate::index::{Index, PAGE_WEIGHT};
 
 /// Said of blocks that the root page leaves no room for.
 const TOO_MANY: &str = "leaves hold more blocks, or more stored bytes, than the root page says";
@@ -62,18 +63,18 @@ impl Snapshot {
         report: &mut VerifyReport,
     ) -> Result<()> {
         *report = VerifyReport::default();
-        if let Some(keys) = &self.keys {
+        if let Some(keys) = &self.index.keys {
             keys.check_alive()?;
         }
         let total = self.logical_size();
         control.begin(Phase::Verify, total, 0)?;
-        let check = Check::new(self)?;
+        let check = Check::new(&self.index)?;
         check.ends(control)?;
-        let (threads, _) = team(threads, &self.root);
+        let (threads, _) = team(threads, &self.index.root);
         // Decoded bytes stand for the logical ones that share them.
         let scale = |done: u64| {
             let scaled =
-                u128::from(done) * u128::from(total) / u128::from(self.root.data_size.max(1));
+                u128::from(done) * u128::from(total) / u128::from(self.index.root.data_size.max(1));
             scaled as u64
         };
         let progress = || (scale(check.done.load(Ordering::Relaxed)), 0);
@@ -96,7 +97,7 @@ pub(super) fn team(requested: u32, root: &RootPage) -> (usize, usize) {
 
 /// One check, shared by its threads.
 struct Check<'a> {
-    snapshot: &'a Snapshot,
+    index: &'a Index,
     /// Its own, so that each page comes from the file once more.
     pages: PageCache,
     has_dictionary: bool,
@@ -132,10 +133,10 @@ fn damage_text(error: Error) -> Result<String> {
 }
 
 impl<'a> Check<'a> {
-    fn new(snapshot: &'a Snapshot) -> Result<Self> {
+    fn new(index: &'a Index) -> Result<Self> {
         let mut check = Check {
-            snapshot,
-            pages: Cache::new(PAGES_CACHE, super::PAGE_WEIGHT),
+            index,
+            pages: Cache::new(PAGES_CACHE, PAGE_WEIGHT),
             has_dictionary: false,
             cursor: Mutex::default(),
             tiling: Tiling::new(),
@@ -143,10 +144,10 @@ impl<'a> Check<'a> {
             done: AtomicU64::new(0),
             units: AtomicU64::new(0),
         };
-        if let Some(pointer) = &snapshot.root.dictionary {
-            let file_len = snapshot.bounds().file_len(pointer.stored_len);
+        if let Some(pointer) = &index.root.dictionary {
+            let file_len = index.bounds().file_len(pointer.stored_len);
             check.tiling.add(pointer.offset, file_len.into());
-            match snapshot.read_dictionary() {
+            match index.read_dictionary() {
                 Ok(_) => check.has_dictionary = true,
                 Err(error) => check.damage.elsewhere(damage_text(error)?),
             }
@@ -156,9 +157,9 @@ impl<'a> Check<'a> {
 
     /// Reads both ends of the file again.
     fn ends(&self, control: &Control<'_>) -> Result<()> {
-        match Ends::read(&*self.snapshot.storage, control) {
-            Ok(ends) if ends.footer.root == self.snapshot.hash => {
-                if let Err(error) = ends.check_macs(self.snapshot) {
+        match Ends::read(&*self.index.storage, control) {
+            Ok(ends) if ends.footer.root == self.index.hash => {
+                if let Err(error) = ends.check_macs(self.index) {
                     self.damage.elsewhere(damage_text(error)?);
                 }
             }
@@ -176,15 +177,15 @@ impl<'a> Check<'a> {
 
     /// The leaf that begins at `key`; each page on the way that begins there counts as seen.
     fn leaf(&self, kind: TreeKind, key: PageKey) -> std::result::Result<Leaf, Broken> {
-        self.snapshot.descend(&self.pages, kind, key, |pointer| {
-            let file_len = self.snapshot.bounds().file_len(pointer.stored_len);
+        self.index.descend(&self.pages, kind, key, |pointer| {
+            let file_len = self.index.bounds().file_len(pointer.stored_len);
             self.tiling.add(pointer.offset, file_len.into());
         })
     }
 
     /// What each thread does: claims pieces until none is left.
     fn work(&self, beat: &mut Beat<'_>) -> Result<()> {
-        let mut lease = self.snapshot.pool.lease();
+        let mut lease = self.index.pool.lease();
         loop {
             beat()?;
             let Some(piece) = self.claim(beat)? else {
@@ -196,7 +197,7 @@ impl<'a> Check<'a> {
     }
 
     fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Piece>> {
-        let root = &self.snapshot.root;
+        let root = &self.index.root;
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         while cursor.at < root.data_size {
             beat()?;
@@ -271,7 +272,7 @@ impl<'a> Check<'a> {
             return Ok(());
         };
         let len = blocks.iter().map(Block::file_len).sum();
-        let storage = &*self.snapshot.storage;
+        let storage = &*self.index.storage;
         // A file that was cut may still hold some of the blocks: those are then read one by one.
         let together = match storage.read_at(base, scratch.stored(len)?) {
             Ok(()) => true,
@@ -293,16 +294,16 @@ impl<'a> Check<'a> {
                 false => storage.read_at(block.file_at, part),
             };
             let checked = read
-                .and_then(|()| self.snapshot.check_stored(block, part, true))
+                .and_then(|()| self.index.check_stored(block, part, true))
                 .and_then(|part| match block.entry.codec {
                     Codec::Stored => Ok(part),
                     Codec::ZstdDictionary if !self.has_dictionary => Err(self
-                        .snapshot
+                        .index
                         .bad_block(block, "its dictionary is damaged".into())),
                     _ => {
                         grow(decoded, block.len(), "a decoded block")?;
                         let out = decoded.get_mut(..block.len()).unwrap_or_default();
-                        self.snapshot.decode_block(block, decoder, part, out)?;
+                        self.index.decode_block(block, decoder, part, out)?;
                         Ok(&*out)
                     }
                 })
@@ -319,7 +320,7 @@ impl<'a> Check<'a> {
 
     /// Holds a decoded block against the hashes of its units. Each unit lies within one block.
     fn units(&self, block: &Block, mut bytes: &[u8]) -> Result<()> {
-        let misfit = |text: &str| Err(self.snapshot.bad_block(block, text.into()));
+        let misfit = |text: &str| Err(self.index.bad_block(block, text.into()));
         let mut at = block.at;
         while at < block.end() {
             let leaf = match self.leaf(TreeKind::Units, PageKey { stream: 0, at }) {
@@ -358,7 +359,7 @@ impl<'a> Check<'a> {
                 }
                 None
             };
-            let wrong = match &self.snapshot.keys {
+            let wrong = match &self.index.keys {
                 Some(keys) => keys.with_unit_hash_key(|key| hold(Some(key))),
                 None => hold(None),
             };
@@ -389,14 +390,14 @@ impl<'a> Check<'a> {
     /// Finds the first place of a stream that refers to one of the ranges, if it comes before the
     /// first one known.
     fn locate(&self, ranges: &[BadRange], beat: &mut Beat<'_>) -> Result<()> {
-        let mut span = self.snapshot.span(TreeKind::Extents);
+        let mut span = self.index.span(TreeKind::Extents);
         if let Some(known) = self.damage.known_place() {
             span.limit = span.limit.min(known);
         }
         while span.first < span.limit {
             beat()?;
             let kind = TreeKind::Extents;
-            span.first = match self.snapshot.descend(&self.pages, kind, span.first, |_| ()) {
+            span.first = match self.index.descend(&self.pages, kind, span.first, |_| ()) {
                 Ok(leaf) => {
                     if let Some(place) = first_place(leaf.extents()?, ranges) {
                         self.damage.place(place);
@@ -415,9 +416,9 @@ impl<'a> Check<'a> {
     /// that was found so far is.
     fn extents(&self, control: &Control<'_>) -> Result<()> {
         let ranges = self.damage.take_ranges();
-        let streams = &self.snapshot.root.streams;
+        let streams = &self.index.root.streams;
         let mut sums = vec![(0u64, 0u64); streams.len()];
-        let mut span = self.snapshot.span(TreeKind::Extents);
+        let mut span = self.index.span(TreeKind::Extents);
         let mut whole = true;
         // The last extent of the leaf before, if that is of the same stream.
         let mut before: Option<(u32, ExtentEntry)> = None;
@@ -429,7 +430,7 @@ impl<'a> Check<'a> {
                     if let Some(place) = first_place(page, &ranges) {
                         self.damage.place(place);
                     }
-                    let (stream, bounds) = (page.key.stream, self.snapshot.bounds());
+                    let (stream, bounds) = (page.key.stream, self.index.bounds());
                     let last = before.filter(|(of, _)| *of == stream).map(|(_, last)| last);
                     if let Err(why) = page.check_seam(last, &bounds) {
                         self.damage.elsewhere(why.to_string());
@@ -442,7 +443,7 @@ impl<'a> Check<'a> {
                         match run.target {
                             Target::Data(_) => *data += run.len,
                             Target::Zero => *zero += run.len,
-                            Target::Parent { .. } => return Err(self.snapshot.parentless()),
+                            Target::Parent { .. } => return Err(self.index.parentless()),
                         }
                     }
                     leaf.span.limit
@@ -472,7 +473,7 @@ impl<'a> Check<'a> {
             return;
         }
         let cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        let root = &self.snapshot.root;
+        let root = &self.index.root;
         let counted = (
             cursor.blocks,
             cursor.stored,
@@ -482,15 +483,15 @@ impl<'a> Check<'a> {
             self.damage
                 .elsewhere("blocks and units do not add up to the root page's counts".into());
         }
-        let body = body_start(&self.snapshot.header);
-        if !self.tiling.tiles(body, self.snapshot.body_end) {
+        let body = self.index.body_start();
+        if !self.tiling.tiles(body, self.index.body_end) {
             self.damage
                 .elsewhere("blocks and pages do not tile the file".into());
         }
     }
 
     fn conclude(self, report: &mut VerifyReport) -> Result<()> {
-        let root = &self.snapshot.root;
+        let root = &self.index.root;
         let cursor = self
             .cursor
             .into_inner()
@@ -517,7 +518,7 @@ impl<'a> Check<'a> {
             let name = root.streams.get(stream as usize).map_or("", |s| &s.name);
             text += &format!("first at byte {at} of stream '{}'; ", name.escape_debug());
         }
-        Err(self.snapshot.corrupt(text + &why))
+        Err(self.index.corrupt(text + &why))
     }
 }
 

@@ -70,8 +70,22 @@ fn root(alter: impl Fn(&mut RootPage) + 'static) -> Draft {
 #[test]
 fn the_sample_itself_is_good() {
     let snapshot = open_bytes(Draft::sample().seal()).unwrap();
-    assert!(snapshot.root.trees.iter().all(|tree| tree.height >= 2));
-    assert!(snapshot.root.trees.iter().any(|tree| tree.height >= 3));
+    assert!(
+        snapshot
+            .index
+            .root
+            .trees
+            .iter()
+            .all(|tree| tree.height >= 2)
+    );
+    assert!(
+        snapshot
+            .index
+            .root
+            .trees
+            .iter()
+            .any(|tree| tree.height >= 3)
+    );
     read_all(&snapshot).unwrap();
     verify(&snapshot).unwrap();
 }
@@ -336,10 +350,12 @@ fn a_walk_visits_each_page_once() {
         let super::Span {
             first: mut key,
             limit,
-        } = snapshot.span(kind);
+        } = snapshot.index.span(kind);
         while key < limit {
             let visit = |p: &crate::format::Pointer| seen.push(p.offset);
-            let leaf = snapshot.descend(&snapshot.pages, kind, key, visit);
+            let leaf = snapshot
+                .index
+                .descend(&snapshot.index.pages, kind, key, visit);
             let leaf = leaf.map_err(Error::from).unwrap();
             assert_eq!(leaf.span.first, key);
             key = leaf.span.limit;
@@ -351,5 +367,5 @@ fn a_walk_visits_each_page_once() {
         assert!(visits > 5);
     }
     let end = PageKey { stream: 3, at: 0 };
-    assert_eq!(snapshot.span(TreeKind::Extents).limit, end);
+    assert_eq!(snapshot.index.span(TreeKind::Extents).limit, end);
 }

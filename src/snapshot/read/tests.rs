@@ -1,8 +1,9 @@
-use super::super::block::Pool;
 use super::super::testing::{Counted, Draft, data, open_bytes, options, text, zero};
-use super::super::{ExtentKind, PAGES_MIN, Snapshot};
+use super::super::{ExtentKind, Snapshot};
 use crate::error::Error;
 use crate::format::Codec;
+use crate::index::open::PAGES_MIN;
+use crate::index::scratch::Pool;
 
 fn check(snapshot: &Snapshot, draft: &Draft, stream: usize, at: u64, len: usize) {
     let mut buf = vec![0xaa; len];
@@ -233,7 +234,7 @@ fn a_cold_read_costs_a_page_a_level_and_a_block_and_a_warm_one_nothing() {
     let draft = Draft::sample();
     let (storage, counts) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
-    let levels: u32 = snapshot.root.trees[..2]
+    let levels: u32 = snapshot.index.root.trees[..2]
         .iter()
         .map(|tree| tree.height)
         .sum();
@@ -265,12 +266,12 @@ fn caches_keep_to_their_bounds() {
             let mut buf = [0; 50];
             snapshot.read(0, at as u64, &mut buf).unwrap();
             assert_eq!(buf, content[at..at + 50]);
-            let held = snapshot.blocks.weight() + snapshot.pages.weight();
+            let held = snapshot.blocks.weight() + snapshot.index.pages.weight();
             assert!(
                 held as u64 <= cache_size + PAGES_MIN,
                 "{held} of {cache_size}"
             );
-            assert!(snapshot.pool.bytes() <= Pool::BYTES_MAX);
+            assert!(snapshot.index.pool.bytes() <= Pool::BYTES_MAX);
         }
     }
 }
@@ -283,7 +284,7 @@ fn large_buffers_are_not_kept() {
     for at in [0, 9 << 20, 1, 10 << 20] {
         check(&snapshot, &draft, 0, at, 1000);
     }
-    assert!(snapshot.pool.bytes() <= Pool::BYTES_MAX);
+    assert!(snapshot.index.pool.bytes() <= Pool::BYTES_MAX);
 }
 
 #[test]
