@@ -3,8 +3,8 @@
 //! The stable face of this crate is its C ABI (`include/hexz.h`, made from [`capi`]). The Rust
 //! modules are public for the tests, benches and fuzzers of this repository only and change freely.
 //!
-//! Arrows point down: `capi` → `pack`, `snapshot` → `keyring` → `source`, `sink`, `codec`, `crypto`,
-//! `format` → `error`.
+//! Arrows point down: `capi` → `build` → `pack`, `snapshot` → `index` → `keyring`, `source`, `sink`,
+//! `codec` → `crypto`, `format` → `error`. tests/floors.rs has the floors of all modules.
 
 // A library in somebody's process may not die of what it is given.
 #![deny(clippy::unwrap_used, clippy::expect_used)]
