@@ -35,9 +35,10 @@
  * default. So programs built with this header go on working with later
  * libraries, whose structs may be longer, and with earlier ones as long as
  * they set nothing that those do not know (HEXZ_ERR_UNSUPPORTED). Less than the
- * first release's size or more than 4096 is HEXZ_ERR_INVALID_ARGUMENT. The
- * library never writes past the size that it is given. The whole promise, and
- * when the number in libhexz.so.0 changes: docs/ABI.md.
+ * struct had in the header that first declared it, which may be older than the
+ * first release, or more than 4096, is HEXZ_ERR_INVALID_ARGUMENT, and the text
+ * names the least. The library never writes past the size that it is given. The
+ * whole promise, and when the number in libhexz.so.0 changes: docs/ABI.md.
  *
  * Arguments. NULL where a pointer is needed, unknown flags and constants, and
  * reserved fields that are not zero are HEXZ_ERR_INVALID_ARGUMENT. Freeing NULL

@@ -40,6 +40,7 @@ static const struct word {
     {"opts.custom.level", "--level"},
     {"opts.threads", "--threads"},
     {"opts.source_format", "--format"},
+    {"0 for the default", "leave the option out"},
 };
 #define WORD_COUNT (sizeof words / sizeof words[0])
 

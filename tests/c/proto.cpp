@@ -1,5 +1,5 @@
 // The face of the library, pinned: prototypes, types and offsets of fields,
-// sizes of the first release, values of constants. It compiles or it does not;
+// sizes when first declared, values of constants. It compiles or it does not;
 // nothing runs. Fields may be added behind the last one of a struct, and then
 // here; whatever else breaks this file breaks programs that are already built.
 #include "hexz.h"

@@ -23,7 +23,7 @@ enum direction {
 
 struct shape {
     const char *name;
-    size_t first; /* its size in the first release, which stays accepted for ever */
+    size_t first; /* its size when it was first declared, which stays accepted for ever */
     size_t current;
     enum direction direction;
     void (*fill)(void *object);

@@ -15,6 +15,13 @@ expect "both ways to write" 2 "both --overwrite" hexz extract one.hxz x --overwr
 expect "a format" 1 "set --format raw or --format auto" hexz build "$T/disk" x --format qcow2
 expect "a limit" 2 "--memory-limit" hexz build "$T/one" x --memory-limit 1K
 expect "a block size" 2 "--block-size 5000" hexz build "$T/one" x --block-size 5000
+# A number that stands for the default in a struct is none for who types options.
+printf 'secret\n' >password
+for option in --kdf-memory=1K --kdf-passes=65 --kdf-lanes=17 --memory-limit=1K; do
+    expect "$option" 2 "${option%=*}" hexz build "$T/one" x --encrypt --password-file password "${option%=*}" "${option#*=}"
+    refuse "$option: no 0 for a default" grep -F "0 for" "$T/stderr"
+done
+expect "a way out" 2 ", or leave the option out" hexz build "$T/one" x --encrypt --password-file password --kdf-passes 65
 # What the user typed stays, though it looks like C.
 "$HEXZ" build opts.img x 2>text
 check "a file with a name of C" grep -qF "source 'opts.img': " text
