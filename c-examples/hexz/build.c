@@ -1,6 +1,7 @@
 /* hexz build: a disk image, and a memory dump beside it, into a snapshot. */
 #include "tool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,11 +191,10 @@ static int check_before_input(const struct command *command, const struct argume
 /* Puts a path in place of '-', if there is one. */
 static int take_input(const struct command *command, hexz_build_opts *opts, struct meter *meter)
 {
-    const char *beside = is_standard(opts->output) ? NULL : opts->output;
     if (is_standard(opts->source))
-        return open_input(command->name, beside, meter, &opts->source);
+        return open_input(command->name, opts->output, meter, &opts->source);
     if (is_standard(opts->memory))
-        return open_input(command->name, beside, meter, &opts->memory);
+        return open_input(command->name, opts->output, meter, &opts->memory);
     return EXIT_DONE;
 }
 
@@ -255,24 +255,28 @@ static int run(const struct command *command, const struct arguments *args)
         exit_status = take_input(command, &opts, &meter);
     if (exit_status == EXIT_DONE && (opts.cancel = cancel_on_signals(command->name)) == NULL)
         exit_status = EXIT_FAILED;
+    opts.progress = meter_callback(&meter);
+    opts.progress_data = &meter;
     if (exit_status == EXIT_DONE && is_standard(paths.output)) {
-        exit_status = parcel_begin(command->name, &parcel);
+        exit_status = parcel_begin(command->name, &parcel, &meter);
         opts.output = parcel.path;
         opts.flags |= HEXZ_BUILD_NO_SYNC;
+        opts.progress = parcel_progress;
+        opts.progress_data = &parcel;
     }
     if (exit_status != EXIT_DONE) {
         end_passwords(&passwords, HEXZ_OK);
         return exit_status;
     }
-    opts.progress = meter_callback(&meter);
-    opts.progress_data = &meter;
     hexz_status status = hexz_build(&opts);
     meter_clear(&meter);
-    exit_status = end_passwords(&passwords, status);
+    exit_status = end_passwords(&passwords, parcel.unwanted ? HEXZ_OK : status);
     parcel_unlink(&parcel);
     cancel_end();
-    if (status == HEXZ_OK && is_standard(paths.output))
-        exit_status = parcel_send(command->name, &parcel, report.file_size, &meter);
+    if (parcel.unwanted)
+        exit_status = output_failure(command->name, EPIPE);
+    else if (status == HEXZ_OK && is_standard(paths.output))
+        exit_status = parcel_send(command->name, &parcel, report.file_size);
     if (exit_status == EXIT_DONE)
         put_report(args, &paths, &report);
     free(parcel.path);

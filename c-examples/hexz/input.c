@@ -16,11 +16,16 @@
 static char path_of_copy[40];
 static const char path_of_input[] = "/proc/self/fd/0";
 
-/* Fills `buffer` unless the end comes before that. Returns what is in it, or -1. */
-static ssize_t read_full(unsigned char *buffer, size_t capacity)
+/* Fills `buffer` unless the end comes before that. Returns what is in it, or -1; EPIPE if the reader of
+ * standard output leaves, which is looked at if `for_output`. */
+static ssize_t read_full(unsigned char *buffer, size_t capacity, bool for_output)
 {
     size_t length = 0;
     while (length < capacity) {
+        if (for_output && reader_left(STDIN_FILENO)) {
+            errno = EPIPE;
+            return -1;
+        }
         ssize_t count = read(STDIN_FILENO, buffer + length, capacity - length);
         if (count == 0)
             break;
@@ -74,7 +79,7 @@ static bool write_sparse(int fd, const unsigned char *bytes, size_t length, off_
 }
 
 /* Returns 0, or prints what failed. */
-static int copy_input(const char *command, int fd, struct meter *meter)
+static int copy_input(const char *command, int fd, bool for_output, struct meter *meter)
 {
     unsigned char *buffer = malloc(STEP);
     if (buffer == NULL)
@@ -82,12 +87,14 @@ static int copy_input(const char *command, int fd, struct meter *meter)
     off_t size = 0;
     int exit_status = EXIT_DONE;
     for (;;) {
-        ssize_t length = read_full(buffer, STEP);
+        ssize_t length = read_full(buffer, STEP, for_output);
         int error = errno;
         meter_draw(meter, PHASE_READ, (uint64_t)size, 0);
         if (length <= 0) {
             meter_clear(meter);
-            if (length < 0)
+            if (length < 0 && error == EPIPE)
+                exit_status = output_failure(command, error);
+            else if (length < 0)
                 exit_status = report_error(command, HEXZ_ERR_SOURCE, "standard input: %s",
                                            strerror(error));
             break;
@@ -138,7 +145,8 @@ int open_input(const char *command, const char *output, struct meter *meter, con
         words_alias(*path, "standard input");
         return EXIT_DONE;
     }
-    char *folder = output != NULL ? folder_of(output) : NULL;
+    bool for_output = output != NULL && is_standard(output);
+    char *folder = output != NULL && !for_output ? folder_of(output) : NULL;
     int fd = spool_file(command, "standard input, which must be read in any order,", folder);
     free(folder);
     if (fd < 0)
@@ -146,7 +154,7 @@ int open_input(const char *command, const char *output, struct meter *meter, con
     snprintf(path_of_copy, sizeof path_of_copy, "/proc/self/fd/%d", fd);
     *path = path_of_copy;
     words_alias(*path, "standard input");
-    return copy_input(command, fd, meter);
+    return copy_input(command, fd, for_output, meter);
 }
 
 int check_input_uses(const struct command *command, const struct arguments *args, int operand,

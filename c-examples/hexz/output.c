@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* As large as the largest default block, and read in aligned steps: no block is unpacked twice. */
@@ -22,6 +23,19 @@ int check_output(const char *command, const char *what)
                             "end with | cat to see it all the same",
                             what);
     return EXIT_DONE;
+}
+
+bool reader_left(int input)
+{
+    struct stat status;
+    struct pollfd both[2] = {{.fd = -1}, {.fd = input, .events = POLLIN}};
+    short sign = 0;
+    /* On a socket POLLERR may be about something that a write survives. */
+    if (fstat(STDOUT_FILENO, &status) == 0)
+        sign = S_ISFIFO(status.st_mode) ? POLLERR : S_ISSOCK(status.st_mode) ? POLLHUP : 0;
+    if (sign != 0)
+        both[0].fd = STDOUT_FILENO;
+    return poll(both, 2, input >= 0 ? -1 : 0) > 0 && (both[0].revents & sign) != 0;
 }
 
 static bool write_output(const unsigned char *bytes, size_t length)
@@ -68,11 +82,11 @@ int send_stream(const char *command, const hexz_snapshot *snapshot, uint32_t str
     return exit_status;
 }
 
-int parcel_begin(const char *command, struct parcel *parcel)
+int parcel_begin(const char *command, struct parcel *parcel, struct meter *meter)
 {
     static const char folder_name[] = "/hexz-XXXXXX", file_name[] = "/snapshot";
     const char *beside = spool_folder();
-    *parcel = (struct parcel){.fd = -1};
+    *parcel = (struct parcel){.fd = -1, .meter = meter};
     parcel->folder = malloc(strlen(beside) + sizeof folder_name);
     parcel->path = malloc(strlen(beside) + sizeof folder_name + sizeof file_name);
     if (parcel->folder == NULL || parcel->path == NULL)
@@ -94,6 +108,16 @@ int parcel_begin(const char *command, struct parcel *parcel)
     return EXIT_DONE;
 }
 
+int32_t parcel_progress(void *user_data, const hexz_progress *progress)
+{
+    struct parcel *parcel = user_data;
+    parcel->unwanted = reader_left(-1);
+    if (parcel->unwanted)
+        return 1;
+    hexz_progress_fn draw = meter_callback(parcel->meter);
+    return draw != NULL ? draw(parcel->meter, progress) : 0;
+}
+
 void parcel_unlink(struct parcel *parcel)
 {
     if (parcel->folder == NULL)
@@ -105,8 +129,9 @@ void parcel_unlink(struct parcel *parcel)
     parcel->folder = NULL;
 }
 
-int parcel_send(const char *command, struct parcel *parcel, uint64_t size, struct meter *meter)
+int parcel_send(const char *command, struct parcel *parcel, uint64_t size)
 {
+    struct meter *meter = parcel->meter;
     uint64_t sent = 0;
     int exit_status = EXIT_DONE;
     while (exit_status == EXIT_DONE) {

@@ -272,7 +272,8 @@ char *folder_of(const char *path);
 /* input.c: standard input as a file that can be read at any place */
 
 /* Makes `*path` one that the library can open. `output` is what will be written, or NULL: the copy, if
- * there must be one, goes into its folder. Returns an exit status. */
+ * there must be one, goes into its folder, and ends when nobody reads standard output any more.
+ * Returns an exit status. */
 int open_input(const char *command, const char *output, struct meter *meter, const char **path);
 /* Standard input can be read once: refuses a second use among the operand (or -1) and the options, whose
  * values are paths or, called N, descriptors. Returns an exit status. */
@@ -281,18 +282,27 @@ int check_input_uses(const struct command *command, const struct arguments *args
 
 /* output.c: standard output that carries data */
 
-/* Refuses a terminal, and one that is closed. Returns an exit status, as all here do. */
+/* Refuses a terminal, and one that is closed. Returns an exit status. */
 int check_output(const char *command, const char *what);
+/* Whether what is written to standard output will be read by nobody: its reader has left. A file has none.
+ * Waits until descriptor `input` has something to read, if it is not -1. */
+bool reader_left(int input);
 /* A place for a snapshot that then goes to standard output. */
 struct parcel {
     char *folder, *path;
     int fd;
+    struct meter *meter;
+    bool unwanted; /* parcel_progress found that nobody waits for it, and stopped the work */
 };
-int parcel_begin(const char *command, struct parcel *parcel);
+/* Returns an exit status. */
+int parcel_begin(const char *command, struct parcel *parcel, struct meter *meter);
+/* A progress callback, whose `user_data` is the parcel. */
+int32_t parcel_progress(void *user_data, const hexz_progress *progress);
 /* Takes the names away; what was begun and what was not. If the snapshot is there, it can then be sent. */
 void parcel_unlink(struct parcel *parcel);
-int parcel_send(const char *command, struct parcel *parcel, uint64_t size, struct meter *meter);
-/* A range of a stream. `meter` may be NULL. */
+/* Returns an exit status. */
+int parcel_send(const char *command, struct parcel *parcel, uint64_t size);
+/* A range of a stream. `meter` may be NULL. Returns an exit status. */
 int send_stream(const char *command, const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
                 uint64_t length, struct meter *meter);
 

@@ -3,11 +3,16 @@
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 GUARD = 120  # seconds until a run counts as hung
+
+
+def close(end):
+    os.close(end) if isinstance(end, int) else end.close()
 
 
 def say(good, name, detail=""):
@@ -102,6 +107,69 @@ def interrupted_sending(hexz, source, spool, number):
     say(os.listdir(spool) == [], f"{name}: nothing left", os.listdir(spool))
 
 
+def unread(hexz, source, spool):
+    """Nobody reads what is built: that is noticed while it is built, and before input that may never end. The
+    end of a phase is told as its beginning is, so that no writing begins."""
+    broken = 128 + signal.SIGPIPE
+    for name, ends in (("a pipe", os.pipe), ("a socket", socket.socketpair)):
+        for when in ("before", "during"):
+            ours, theirs = ends()
+            # Full: the first line of progress waits until it is read.
+            told, telling = os.pipe()
+            os.write(telling, bytes(fcntl.fcntl(telling, fcntl.F_SETPIPE_SZ, 4096)))
+            if when == "before":
+                close(ours)
+            child = subprocess.Popen([hexz, "build", source, "-", "--progress"], stdout=theirs, stderr=telling)
+            close(theirs)
+            os.close(telling)
+            if when == "during":
+                time.sleep(0.2)
+                close(ours)
+            with os.fdopen(told, "rb") as pipe:
+                errors = pipe.read().lstrip(b"\0")
+            child.wait(timeout=GUARD)
+            good = child.returncode == broken and b"writing" not in errors and b"hexz:" not in errors
+            say(good, f"{name} that nobody reads, {when} the build", (child.returncode, errors))
+            say(os.listdir(spool) == [], f"{name} that nobody reads: nothing left", os.listdir(spool))
+
+    ours, theirs = os.pipe()
+    child = subprocess.Popen([hexz, "build", "-", "-", "-q"], stdin=subprocess.PIPE, stdout=theirs, stderr=subprocess.PIPE)
+    close(theirs)
+    child.stdin.write(b"first")
+    child.stdin.flush()
+    close(ours)
+    try:
+        status = child.wait(timeout=GUARD)
+        errors = child.stderr.read()
+    except subprocess.TimeoutExpired:
+        child.kill()
+        status, errors = child.wait(), "still waits for input"
+    say(status == broken and errors == b"", "a pipe that nobody reads, before all input is there", (status, errors))
+    child.stdin.close()
+    say(os.listdir(spool) == [], "input that nobody wants: nothing left", os.listdir(spool))
+
+
+def read_without_a_word(hexz, source, snapshot):
+    """A peer that says nothing any more reads all the same."""
+    with open(snapshot, "rb") as file:
+        whole = file.read()
+    ours, theirs = socket.socketpair()
+    ours.shutdown(socket.SHUT_WR)
+    child = subprocess.Popen([hexz, "build", source, "-", "-q"], stdout=theirs, stderr=subprocess.PIPE)
+    close(theirs)
+    with ours, ours.makefile("rb") as stream:
+        data = stream.read()
+    _, errors = child.communicate(timeout=GUARD)
+    say(child.returncode == 0 and data == whole, "a peer that reads and says nothing", (child.returncode, errors))
+    for place in ("/dev/null", "output"):
+        with open(place, "wb") as file:
+            status = subprocess.run([hexz, "build", source, "-", "-q"], stdout=file, timeout=GUARD).returncode
+        say(status == 0, f"{place} has no reader", status)
+    with open("output", "rb") as file:
+        say(file.read() == whole, "a file has it all")
+    os.remove("output")
+
+
 def unhurried(hexz, source, snapshot):
     """Pipes that do not block, as some programs leave them."""
     reading, writing = os.pipe()
@@ -141,6 +209,8 @@ def main(hexz, source, folder):
         interrupted_reading(hexz, spool, os.path.join(folder, "never"), number)
         interrupted_building(hexz, source, spool, number)
         interrupted_sending(hexz, source, spool, number)
+    unread(hexz, source, spool)
+    read_without_a_word(hexz, source, snapshot)
     unhurried(hexz, source, snapshot)
 
 
