@@ -5,11 +5,12 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hexz::build::{BuildRequest, build};
+use hexz::build::{self, BuildRequest, Output, Paths, build};
 use hexz::control::Control;
-use hexz::pack::Report;
+use hexz::pack::{Options, Report};
 use hexz::profile::{self, Profile};
-use hexz::source::Format;
+use hexz::sink::{Existing, Sync};
+use hexz::source::{Access, Format};
 
 struct Folder(PathBuf);
 
@@ -103,22 +104,32 @@ struct Case<'a> {
 }
 
 fn pack(case: &Case<'_>) -> Report {
-    let request = BuildRequest {
-        source: case.source,
+    let paths = Paths {
+        disk: case.source,
+        format: Format::Auto,
         memory: case.memory,
-        output: case.output,
-        source_format: Format::Auto,
-        profile: case.profile,
-        cdc: case.cdc,
-        overwrite: true,
-        sync: false,
-        share: false,
-        allow_change: false,
-        other_files: false,
-        threads: case.threads,
-        memory_limit: case.memory_limit,
+        access: Access {
+            share: false,
+            allow_change: false,
+            other_files: false,
+        },
     };
-    build(&request, None, &mut Control::new(None, None)).unwrap()
+    let mut control = Control::new(None, None);
+    let request = BuildRequest {
+        streams: build::open(&paths, &control).unwrap(),
+        output: Output::File {
+            path: case.output,
+            existing: Existing::Replace,
+            sync: Sync::No,
+        },
+        options: Options {
+            profile: case.profile,
+            cdc: case.cdc,
+            threads: case.threads,
+            memory_limit: case.memory_limit,
+        },
+    };
+    build(request, None, &mut control).unwrap()
 }
 
 /// Profiles, and block sizes at both ends.

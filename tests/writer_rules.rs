@@ -6,13 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hexz::build::{BuildRequest, build};
+use hexz::build::{self, BuildRequest, Output, Paths, build};
 use hexz::control::Control;
 use hexz::error::Error;
+use hexz::pack::Options;
 use hexz::profile::{CdcSizes, Compression, Profile};
-use hexz::sink::Existing;
+use hexz::sink::{Existing, Sync};
 use hexz::snapshot::{ExtractOptions, OpenOptions, Snapshot, VerifyReport};
-use hexz::source::Format;
+use hexz::source::{Access, Format};
 
 const CASES: u64 = 150;
 
@@ -128,22 +129,32 @@ fn case(number: u64, folder: &Path) -> bool {
     let streams = 1 + random.below(2) as usize;
     let profile = profile(&mut random);
     profile.validate().unwrap();
-    let request = BuildRequest {
-        source: disk,
+    let paths = Paths {
+        disk,
+        format: Format::Raw,
         memory: (streams > 1).then_some(memory.as_path()),
-        output,
-        source_format: Format::Raw,
-        profile,
-        cdc: random.below(2) == 0,
-        overwrite: true,
-        sync: false,
-        share: false,
-        allow_change: false,
-        other_files: false,
-        threads: random.of(&[1, 2, 3, 8]),
-        memory_limit: random.of(&[0, 0, 16 << 20, 64 << 20, 512 << 20]),
+        access: Access {
+            share: false,
+            allow_change: false,
+            other_files: false,
+        },
     };
-    match build(&request, None, &mut Control::new(None, None)) {
+    let mut control = Control::new(None, None);
+    let request = BuildRequest {
+        streams: build::open(&paths, &control).unwrap(),
+        output: Output::File {
+            path: output,
+            existing: Existing::Replace,
+            sync: Sync::No,
+        },
+        options: Options {
+            profile,
+            cdc: random.below(2) == 0,
+            threads: random.of(&[1, 2, 3, 8]),
+            memory_limit: random.of(&[0, 0, 16 << 20, 64 << 20, 512 << 20]),
+        },
+    };
+    match build(request, None, &mut control) {
         Ok(_) => {}
         Err(Error::InvalidArgument(text)) if text.contains("memory_limit") => return false,
         Err(error) => panic!("case {number}: {error}"),

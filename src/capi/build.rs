@@ -4,14 +4,15 @@ use std::ptr;
 
 use super::abi::*;
 use super::args::{Args, Out};
-use super::build_opts::{self, Output};
+use super::build_opts;
 use super::callback::{ProgressCallback, with_control};
 use super::cancel;
 use super::guard::guard;
 use super::host;
-use crate::build::{BuildRequest, Encrypt, build};
-use crate::pack::Report;
-use crate::source::Format;
+use crate::build::{self, BuildRequest, Encrypt, Output, Paths, build};
+use crate::pack::{Options, Report};
+use crate::sink::{Existing, Sync};
+use crate::source::{Access, Format};
 
 /// = Building
 ///
@@ -84,26 +85,38 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             .then(|| unsafe { args.out(opts.report, "opts.report") })
             .transpose()?;
         build_opts::check_supported(&args, &opts)?;
-        let (Some(source), Output::Path(output)) = (source, target.output) else {
+        let (Some(disk), build_opts::Output::Path(path)) = (source, target.output) else {
             return Err(args.later("a build without source or output"));
         };
 
-        let request = BuildRequest {
-            source,
-            memory,
-            output,
-            source_format: match opts.source_format {
+        let paths = Paths {
+            disk,
+            format: match opts.source_format {
                 HEXZ_FORMAT_RAW => Format::Raw,
                 HEXZ_FORMAT_QCOW2 => Format::Qcow2,
                 _ => Format::Auto,
             },
+            memory,
+            access: Access {
+                share: opts.flags & HEXZ_BUILD_FORCE_SHARE != 0,
+                allow_change: opts.flags & HEXZ_BUILD_ALLOW_CHANGE != 0,
+                other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
+            },
+        };
+        let output = Output::File {
+            path,
+            existing: match opts.flags & HEXZ_BUILD_OVERWRITE {
+                0 => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
+                _ => Existing::Replace,
+            },
+            sync: match opts.flags & HEXZ_BUILD_NO_SYNC {
+                0 => Sync::Yes("HEXZ_BUILD_NO_SYNC"),
+                _ => Sync::No,
+            },
+        };
+        let options = Options {
             profile: target.profile,
             cdc: opts.flags & HEXZ_BUILD_CDC != 0,
-            overwrite: opts.flags & HEXZ_BUILD_OVERWRITE != 0,
-            sync: opts.flags & HEXZ_BUILD_NO_SYNC == 0,
-            share: opts.flags & HEXZ_BUILD_FORCE_SHARE != 0,
-            allow_change: opts.flags & HEXZ_BUILD_ALLOW_CHANGE != 0,
-            other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
             threads: opts.threads,
             memory_limit: opts.memory_limit,
         };
@@ -116,7 +129,12 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         });
         let progress = ProgressCallback::new(opts.progress, opts.progress_data, ptr::null());
         let done = with_control(progress, cancel, |control| {
-            build(&request, encrypt, control)
+            let request = BuildRequest {
+                streams: build::open(&paths, control)?,
+                output,
+                options,
+            };
+            build(request, encrypt, control)
         })?;
 
         if let Some(report) = report {

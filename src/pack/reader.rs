@@ -11,7 +11,7 @@ use crate::control::Cancel;
 use crate::error::{Error, Result, try_push, try_reserve};
 use crate::format::PAGE_4K;
 use crate::profile::CdcSizes;
-use crate::source::{Content, PackedCluster, Source};
+use crate::source::{Content, Deferred, Source};
 
 /// Bytes in a segment, if blocks or chunks do not need more.
 const SEGMENT: usize = 1 << 20;
@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         &self,
         at: u64,
         buf: &mut [u8],
-        packed: Option<&mut Vec<PackedCluster>>,
+        packed: Option<&mut Vec<Deferred>>,
         cost: &mut ReadCost,
     ) -> Result<()> {
         let start = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result, try_grow};
 use crate::format::UnitHash;
-use crate::source::{Decompressors, PackedCluster};
+use crate::source::{Decompressors, Deferred};
 
 /// Buffers of one size that are used again and again; knows how many are out.
 pub struct BufferPool {
@@ -103,7 +103,7 @@ pub struct Segment {
     /// The bytes; those of zero units may be anything.
     pub buffer: Arc<Buffer>,
     /// What of the bytes is not there yet, before hashing.
-    pub packed: Vec<PackedCluster>,
+    pub packed: Vec<Deferred>,
 }
 
 impl Segment {
@@ -114,8 +114,8 @@ impl Segment {
         }
         let buffer = Arc::get_mut(&mut self.buffer)
             .ok_or_else(|| Error::Internal("a segment is shared too early".to_owned()))?;
-        for cluster in self.packed.drain(..) {
-            cluster.unpack(&mut buffer.bytes, decompressors)?;
+        for deferred in self.packed.drain(..) {
+            deferred.unpack(&mut buffer.bytes, decompressors)?;
         }
         Ok(())
     }

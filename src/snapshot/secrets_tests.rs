@@ -7,15 +7,17 @@ use std::process::Command;
 
 use super::testing::Folder;
 use super::{OpenOptions, Snapshot, VerifyReport};
-use crate::build::{BuildRequest, Encrypt, build};
+use crate::build::{self, BuildRequest, Encrypt, Output, Paths, build};
 use crate::control::Control;
 use crate::crypto::keys::tests::LAST;
 use crate::crypto::seal::tests::sealed_by;
 use crate::crypto::{FileKey, Secret};
 use crate::keyring::create::tests::CHEAP;
 use crate::keyring::{Answer, Encryption, Request};
+use crate::pack::Options;
 use crate::profile;
-use crate::source::Format;
+use crate::sink::{Existing, Sync};
+use crate::source::{Access, Format};
 
 const CHILD: &str = "HEXZ_TEST_SECRETS_CHILD";
 
@@ -122,27 +124,37 @@ fn child() {
     assert_eq!(count_in_memory(&inverted), 0, "password after wrapping");
     none_of(&LAST.get(), "after wrapping");
 
-    let request = BuildRequest {
-        source: &source,
+    let paths = Paths {
+        disk: &source,
+        format: Format::Raw,
         memory: None,
-        output: &output,
-        source_format: Format::Raw,
-        profile: profile::resolve(None).unwrap(),
-        cdc: false,
-        overwrite: false,
-        sync: false,
-        share: false,
-        allow_change: false,
-        other_files: false,
-        threads: 2,
-        memory_limit: 0,
+        access: Access {
+            share: false,
+            allow_change: false,
+            other_files: false,
+        },
+    };
+    let mut control = Control::new(None, None);
+    let request = BuildRequest {
+        streams: build::open(&paths, &control).unwrap(),
+        output: Output::File {
+            path: &output,
+            existing: Existing::Refuse("overwrite"),
+            sync: Sync::No,
+        },
+        options: Options {
+            profile: profile::resolve(None).unwrap(),
+            cdc: false,
+            threads: 2,
+            memory_limit: 0,
+        },
     };
     let encrypt = Encrypt {
         password: &mut password,
         cost: CHEAP,
     };
     let sealed = sealed_by(|| {
-        build(&request, Some(encrypt), &mut Control::new(None, None)).unwrap();
+        build(request, Some(encrypt), &mut control).unwrap();
     });
     let keys = LAST.get();
     assert_eq!(count_in_memory(&inverted), 0, "password after the build");

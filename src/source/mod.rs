@@ -1,6 +1,7 @@
 //! Where the bytes of a stream come from.
 
 mod cache;
+mod deferred;
 mod holes;
 mod qcow2;
 mod raw;
@@ -9,7 +10,8 @@ mod same;
 
 use std::path::Path;
 
-pub use qcow2::{Decompressors, PackedCluster, Qcow2Source};
+pub use deferred::{Deferred, Unpack};
+pub use qcow2::{Decompressors, Qcow2Source};
 pub use raw::RawSource;
 pub use same::leads_to;
 
@@ -50,8 +52,9 @@ pub struct Identity {
     pub changed: [(i64, i64); 2],
 }
 
-/// A stream's bytes at any offset. Used by one thread at a time.
-pub trait Source {
+/// A stream's bytes at any offset. Used by one thread at a time, which need not be the one that
+/// opened it.
+pub trait Source: Send {
     /// What to call it in error texts.
     fn operand(&self) -> &str;
 
@@ -61,6 +64,11 @@ pub trait Source {
     /// Fills all of `buf` from `offset`, which lies with its end within the size.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
+    /// Itself, if many threads may read it at once.
+    fn concurrent(&self) -> Option<&(dyn Source + Sync)> {
+        None
+    }
+
     /// Whether [`Source::read_packed`] may leave something.
     fn leaves_packed(&self) -> bool {
         false
@@ -69,12 +77,7 @@ pub trait Source {
     /// As [`Source::read_at`], but may leave out of `buf` what has to be decompressed, which any
     /// thread can do: that is added to `later`, with places that count from the start of `buf`. It
     /// has not many more bytes than what it unpacks to.
-    fn read_packed(
-        &self,
-        offset: u64,
-        buf: &mut [u8],
-        _later: &mut Vec<PackedCluster>,
-    ) -> Result<()> {
+    fn read_packed(&self, offset: u64, buf: &mut [u8], _later: &mut Vec<Deferred>) -> Result<()> {
         self.read_at(offset, buf)
     }
 

@@ -21,13 +21,13 @@ mod table;
 use std::cell::Cell;
 use std::path::Path;
 
-use self::compressed::{Place, Unpacker};
+use self::compressed::{PackedCluster, Place, Unpacker};
 use self::entry::Mapping;
 use self::image::Image;
-use super::{Access, Content, Identity, RawSource, Source};
+use super::{Access, Content, Deferred, Identity, RawSource, Source};
 use crate::error::{Error, Result, try_reserve};
 
-pub use self::compressed::{Decompressors, PackedCluster};
+pub use self::compressed::Decompressors;
 pub use self::header::MAGIC;
 
 /// Clusters that one answer on a map goes through, at most, whatever the number of layers, but for one
@@ -124,7 +124,7 @@ impl Qcow2Source {
         &self,
         offset: u64,
         buf: &mut [u8],
-        mut later: Option<&mut Vec<PackedCluster>>,
+        mut later: Option<&mut Vec<Deferred>>,
     ) -> Result<()> {
         let (mut at, mut rest) = (offset, buf);
         while !rest.is_empty() {
@@ -140,13 +140,13 @@ impl Qcow2Source {
                 Bytes::Packed(image, place) => {
                     let into = (at - offset) as usize;
                     let packed = match later {
-                        Some(_) => PackedCluster::read(image, &place, into, len)?,
+                        Some(_) => PackedCluster::read(image, &place, len)?,
                         None => None,
                     };
                     match (packed, &mut later) {
                         (Some(packed), Some(later)) => {
                             try_reserve(later, 1, "packed clusters")?;
-                            later.push(packed);
+                            later.push(Deferred::new(into, len, Box::new(packed)));
                         }
                         _ => self.unpacker.read(image, &place, part)?,
                     }
@@ -224,12 +224,7 @@ impl Source for Qcow2Source {
             .any(|layer| matches!(layer, Layer::Image(_)))
     }
 
-    fn read_packed(
-        &self,
-        offset: u64,
-        buf: &mut [u8],
-        later: &mut Vec<PackedCluster>,
-    ) -> Result<()> {
+    fn read_packed(&self, offset: u64, buf: &mut [u8], later: &mut Vec<Deferred>) -> Result<()> {
         self.read(offset, buf, Some(later))
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Decompressors, Place, fetch};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::source::Unpack;
 use crate::source::qcow2::header::Compression;
 use crate::source::qcow2::image::{Image, blame};
 
@@ -12,10 +13,6 @@ const WORTH_IT: usize = 4096;
 
 /// The bytes of a compressed cluster, on the way to their place in a buffer.
 pub struct PackedCluster {
-    /// Where in the buffer the cluster begins.
-    at: usize,
-    /// Bytes of the cluster.
-    len: usize,
     packed: Vec<u8>,
     compression: Compression,
     /// The image, and where on the disk the cluster begins, for error texts.
@@ -24,9 +21,9 @@ pub struct PackedCluster {
 }
 
 impl PackedCluster {
-    /// Reads the cluster at `place`, which is to be unpacked to `at` of a buffer, where `len` bytes
-    /// of it are wanted; none if that should be done at once.
-    pub fn read(image: &Image, place: &Place, at: usize, len: usize) -> Result<Option<Self>> {
+    /// Reads the cluster at `place`, of which `len` bytes are wanted; none if it should be unpacked
+    /// at once.
+    pub fn read(image: &Image, place: &Place, len: usize) -> Result<Option<Self>> {
         // Packed bytes are memory that nobody planned for if they are more than the unpacked.
         let is_usual = place.packed.len <= image.cluster() + 512;
         if len < WORTH_IT || len as u64 != image.cluster() || !is_usual {
@@ -35,25 +32,16 @@ impl PackedCluster {
         let mut packed = Vec::new();
         fetch(image, place.packed, &mut packed)?;
         Ok(Some(PackedCluster {
-            at,
-            len,
             packed,
             compression: image.compression(),
             operand: image.operand(),
             offset: place.offset,
         }))
     }
+}
 
-    /// Moves its place on by `by`.
-    pub fn shift(&mut self, by: usize) {
-        self.at += by;
-    }
-
-    /// Unpacks it to its place in `buffer`.
-    pub fn unpack(&self, buffer: &mut [u8], decompressors: &mut Decompressors) -> Result<()> {
-        let cluster = buffer
-            .get_mut(self.at..self.at + self.len)
-            .ok_or_else(|| Error::Internal("a cluster leaves its buffer".to_owned()))?;
+impl Unpack for PackedCluster {
+    fn unpack(&self, cluster: &mut [u8], decompressors: &mut Decompressors) -> Result<()> {
         decompressors
             .unpack(self.compression, &self.packed, cluster)?
             .map_err(|fault| blame(&self.operand, self.offset, fault))
