@@ -952,7 +952,10 @@ typedef struct hexz_verify_report {
     uint32_t bad_stream;
     /** Zero. */
     uint32_t reserved;
-    /** The first offset in that stream that cannot be read; UINT64_MAX without one. */
+    /**
+     * The first offset in that stream that cannot be read; UINT64_MAX without one. In a file that was
+     * made to cost much work it may be one before that, never one behind it.
+     */
     uint64_t bad_offset;
     /** Blocks looked at, bad ones among them. */
     uint64_t blocks_checked;

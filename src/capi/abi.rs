@@ -768,7 +768,8 @@ pub struct hexz_verify_report {
     pub bad_stream: u32,
     /// Zero.
     pub reserved: u32,
-    /// The first offset in that stream that cannot be read; UINT64_MAX without one.
+    /// The first offset in that stream that cannot be read; UINT64_MAX without one. In a file that was
+    /// made to cost much work it may be one before that, never one behind it.
     pub bad_offset: u64,
     /// Blocks looked at, bad ones among them.
     pub blocks_checked: u64,

@@ -180,8 +180,13 @@ impl RootPage {
     }
 
     fn check(&self) -> Decoded<()> {
+        const MISFIT: &str = "the root page has fields that do not fit";
         let sized = self.block_size.is_power_of_two()
             && (PAGE_4K as u32..=BLOCK_MAX).contains(&self.block_size);
+        // First, since the counts are held against the largest block.
+        if !sized {
+            return Err(MISFIT.into());
+        }
         let chunked = self.cdc == [0; 3]
             || (self.cdc[0] >= CDC_MIN
                 && self.cdc.windows(2).all(|pair| pair[0] < pair[1])
@@ -210,8 +215,8 @@ impl RootPage {
             && self.data_size.div_ceil(self.block_len_max().into()) <= self.blocks
             && brought == Some(self.stored_size)
             && (self.is_cdc() || Some(self.data_size) == self.units.checked_mul(PAGE_4K as u64));
-        if self.compression > 2 || !sized || !chunked || !filled || !streamed || !counted {
-            return Err("the root page has fields that do not fit".into());
+        if self.compression > 2 || !chunked || !filled || !streamed || !counted {
+            return Err(MISFIT.into());
         }
         Ok(())
     }
@@ -375,6 +380,11 @@ mod tests {
                 block_size: 5000,
                 ..good.clone()
             },
+            // No block has a length then.
+            RootPage {
+                block_size: 0,
+                ..good.clone()
+            },
             RootPage {
                 data_size: 8192,
                 ..good.clone()
@@ -421,6 +431,12 @@ mod tests {
         ] {
             assert!(RootPage::decode(&bad.encode(), false).is_err(), "{bad:?}");
         }
+        // A pointer to a page of ancestors, where the header does not say that there are any.
+        let mut thin = good.encode();
+        let dictionary = 56..112;
+        thin.copy_within(dictionary, 112);
+        let why = RootPage::decode(&thin, false).unwrap_err().to_string();
+        assert!(why.contains("ancestors"), "{why}");
         let bytes = good.encode();
         for cut in 0..bytes.len() {
             assert!(

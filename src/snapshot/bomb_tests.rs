@@ -1,8 +1,10 @@
 //! Small files that ask for much work or memory, whole in all their hashes: each breaks a rule of
 //! docs/FORMAT.md, and costs next to nothing until that is found. Work is counted, never timed.
 
-use super::testing::{Counted, Draft, Leaves, data, open_bytes, options, text, trained, zero};
-use super::{Snapshot, VerifyReport};
+use super::testing::{
+    Counted, Draft, Leaves, data, open_bytes, open_encrypted, options, text, trained, zero,
+};
+use super::{Snapshot, Storage, VerifyReport};
 use crate::codec::{DecodeDictionary, Decoder};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -14,42 +16,60 @@ fn verify(snapshot: &Snapshot) -> (Result<()>, VerifyReport) {
     (result, report)
 }
 
-/// What opening says, or reading at that place and checking all, which must agree; and how many
-/// reads of the file and bytes of them the read took.
-fn read_at(draft: &Draft, at: u64, len: usize) -> (Result<()>, (usize, usize)) {
-    let (storage, counts) = Counted::new(draft.seal());
-    let snapshot = match Snapshot::from_storage(Box::new(storage), &options(0), None) {
-        Ok(snapshot) => snapshot,
-        Err(error) => return (Err(error), (0, 0)),
-    };
-    let before = counts.get();
-    let mut buf = vec![0xaa; len];
-    let result = snapshot.read(0, at, &mut buf);
-    let after = counts.get();
-    assert!(result.is_ok() || buf.iter().all(|b| *b == 0));
-    let (checked, _) = verify(&snapshot);
-    let both = (&result, &checked);
-    let agree = matches!(both, (Ok(()), Ok(())) | (_, Err(Error::Corrupt { .. })));
-    assert!(agree, "{both:?}");
-    (result, (after.0 - before.0, after.1 - before.1))
+/// The draft as a plain file, and as one that somebody encrypted who has the password: what it says
+/// is a lie, and every tag right.
+fn forms(draft: &Draft) -> [(Result<Snapshot>, Counted); 2] {
+    let (plain, plain_counts) = Counted::new(draft.seal());
+    let (sealed, sealed_counts) = Counted::new(draft.encrypt());
+    [
+        (
+            Snapshot::from_storage(Box::new(plain), &options(0), None),
+            plain_counts,
+        ),
+        (open_encrypted(sealed), sealed_counts),
+    ]
 }
 
+/// What opening says of both forms, or reading at that place and checking all, which must agree; and
+/// how many reads of the file and bytes of them the read took.
+fn read_at(draft: &Draft, at: u64, len: usize) -> [(Result<()>, (usize, usize)); 2] {
+    forms(draft).map(|(snapshot, counts)| {
+        let snapshot = match snapshot {
+            Ok(snapshot) => snapshot,
+            Err(error) => return (Err(error), (0, 0)),
+        };
+        let before = counts.get();
+        let mut buf = vec![0xaa; len];
+        let result = snapshot.read(0, at, &mut buf);
+        let after = counts.get();
+        assert!(result.is_ok() || buf.iter().all(|b| *b == 0));
+        let (checked, _) = verify(&snapshot);
+        let both = (&result, &checked);
+        let agree = matches!(both, (Ok(()), Ok(())) | (_, Err(Error::Corrupt { .. })));
+        assert!(agree, "{both:?}");
+        (result, (after.0 - before.0, after.1 - before.1))
+    })
+}
+
+/// The most that either form took.
 fn refused(name: &str, expected: &str, draft: &Draft) -> (usize, usize) {
     let len = draft.size(0).min(64 << 10) as usize;
-    let (result, cost) = read_at(draft, 0, len);
-    match result {
+    let [plain, sealed] = read_at(draft, 0, len).map(|(result, cost)| match result {
         Err(Error::Corrupt { why, .. }) if why.to_string().contains(expected) => cost,
         other => panic!("{name}: {other:?}"),
-    }
+    });
+    (plain.0.max(sealed.0), plain.1.max(sealed.1))
 }
 
 fn taken(name: &str, draft: &Draft) {
     let len = draft.size(0).min(64 << 10) as usize;
-    let (result, _) = read_at(draft, 0, len);
-    assert!(result.is_ok(), "{name}: {result:?}");
-    let snapshot = open_bytes(draft.seal()).unwrap();
-    let (result, _) = verify(&snapshot);
-    assert!(result.is_ok(), "{name}: {result:?}");
+    for (result, _) in read_at(draft, 0, len) {
+        assert!(result.is_ok(), "{name}: {result:?}");
+    }
+    for (snapshot, _) in forms(draft) {
+        let (result, _) = verify(&snapshot.unwrap());
+        assert!(result.is_ok(), "{name}: {result:?}");
+    }
 }
 
 /// Blocks of 64 KiB, as runs of a stream.
@@ -239,16 +259,21 @@ fn leaves_that_share_their_blocks_are_decoded_once_at_most() {
         if let Some(alter) = alter {
             draft.alter_root = Box::new(alter);
         }
-        let bytes = draft.seal();
-        let len = bytes.len();
-        let (storage, counts) = Counted::new(bytes);
-        let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
-        let (result, report) = verify(&snapshot);
-        assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
-        let (_, read) = counts.get();
-        assert!(read < 3 * len + (64 << 10), "{read} of {len}");
-        assert!(report.blocks_checked <= most, "{report:?}");
-        assert_eq!(report.blocks_checked + report.blocks_bad, 800);
+        for (snapshot, counts) in forms(&draft) {
+            let snapshot = snapshot.unwrap();
+            let len = counts.size() as usize;
+            let (result, report) = verify(&snapshot);
+            assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
+            let (_, read) = counts.get();
+            assert!(read < 3 * len + (64 << 10), "{read} of {len}");
+            assert!(report.blocks_checked <= most, "{report:?}");
+            // What is sealed for one place opens in no other, so that those are bad besides.
+            let bad = report.blocks_bad;
+            match snapshot.info().encrypted {
+                false => assert_eq!(report.blocks_checked + bad, 800),
+                true => assert_eq!(bad, 800 - 8),
+            }
+        }
     }
 }
 
@@ -258,12 +283,13 @@ fn no_more_blocks_than_the_root_page_says() {
     draft.fanout = 4;
     draft.block_size = 1 << 20;
     draft.alter_root = Box::new(|root| root.blocks = 10);
-    let snapshot = open_bytes(draft.seal()).unwrap();
-    let (result, report) = verify(&snapshot);
-    let text = result.unwrap_err().to_string();
-    assert!(text.contains("than the root page says"), "{text}");
-    assert_eq!((report.blocks_checked, report.bad_stream), (8, 0));
-    assert_eq!(report.bad_offset, 8 * 4096);
+    for (snapshot, _) in forms(&draft) {
+        let (result, report) = verify(&snapshot.unwrap());
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains("than the root page says"), "{text}");
+        assert_eq!((report.blocks_checked, report.bad_stream), (8, 0));
+        assert_eq!(report.bad_offset, 8 * 4096);
+    }
 }
 
 #[test]
@@ -277,8 +303,10 @@ fn stored_bytes_that_the_file_cannot_hold() {
         root.stored_size = 100_000;
         root.streams[0].stored_size = 100_000;
     });
-    let error = open_bytes(draft.seal()).err().unwrap();
-    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    for (snapshot, _) in forms(&draft) {
+        let error = snapshot.err().unwrap();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -299,20 +327,19 @@ fn a_dictionary_that_is_none_is_damage_and_no_lack_of_memory() {
         let mut draft = Draft::sample();
         // The blocks were made with the right one.
         draft.stored_dictionary = Some(bytes);
-        let snapshot = open_bytes(draft.seal()).unwrap();
-        let mut buf = vec![0; 8192];
-        // Block 3 needs it.
-        let at = 3 * 8192;
-        let error = snapshot.read(0, at, &mut buf).unwrap_err();
-        assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
-        let (result, report) = verify(&snapshot);
-        let error = result.unwrap_err();
-        assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
-        assert_eq!(
-            (report.blocks_checked, report.blocks_bad),
-            (12, 2),
-            "{name}"
-        );
+        for (snapshot, _) in forms(&draft) {
+            let snapshot = snapshot.unwrap();
+            let mut buf = vec![0; 8192];
+            // Block 3 needs it.
+            let at = 3 * 8192;
+            let error = snapshot.read(0, at, &mut buf).unwrap_err();
+            assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
+            let (result, report) = verify(&snapshot);
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
+            let counts = (report.blocks_checked, report.blocks_bad);
+            assert_eq!(counts, (12, 2), "{name}");
+        }
     }
     // Needed by no block, and damage all the same.
     let mut draft = Draft::of_blocks(3, 4096);
@@ -336,12 +363,14 @@ fn a_dictionary_that_lies_about_its_size() {
             let pointer = root.dictionary.as_mut().unwrap();
             pointer.decoded_len = pointer.decoded_len.wrapping_add_signed(more);
         });
-        let Ok(snapshot) = open_bytes(draft.seal()) else {
-            continue;
-        };
-        let (result, report) = verify(&snapshot);
-        assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
-        assert_eq!((report.blocks_checked, report.blocks_bad), (12, 2));
+        for (snapshot, _) in forms(&draft) {
+            let Ok(snapshot) = snapshot else {
+                continue;
+            };
+            let (result, report) = verify(&snapshot);
+            assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
+            assert_eq!((report.blocks_checked, report.blocks_bad), (12, 2));
+        }
     }
 }
 
@@ -438,6 +467,8 @@ fn overlaps_are_damage_even_where_all_adds_up() {
     draft.fanout = 2;
     taken("no overlap", &draft);
     draft.alter_leaves = Box::new(|leaves: &mut Leaves| leaves.blocks[2].0.base = 4096);
-    let (result, _) = verify(&open_bytes(draft.seal()).unwrap());
-    assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
+    for (snapshot, _) in forms(&draft) {
+        let (result, _) = verify(&snapshot.unwrap());
+        assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
+    }
 }

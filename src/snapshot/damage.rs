@@ -55,6 +55,21 @@ impl Damage {
         }
     }
 
+    /// Takes back ranges that are not placed yet, joined by twos with what lies between them: then
+    /// what is found to refer to them comes no later than what refers to damage.
+    pub fn keep_coarser(&self, mut ranges: Vec<BadRange>) {
+        merge(&mut ranges);
+        let mut odd = false;
+        ranges.dedup_by(|next, kept| {
+            odd = !odd;
+            if odd {
+                kept.1 = next.1;
+            }
+            odd
+        });
+        self.lock().ranges.append(&mut ranges);
+    }
+
     /// Notes damage that is in no place of data space.
     pub fn elsewhere(&self, why: String) {
         self.lock().tell(u64::MAX, why);
@@ -144,6 +159,19 @@ mod tests {
         let found = damage.into_found();
         assert_eq!(found.blocks_bad, given);
         assert_eq!(found.why.unwrap().0, back[0].0);
+    }
+
+    #[test]
+    fn coarser_ranges_are_half_as_many_and_leave_nothing_out() {
+        for count in [0, 1, 2, 3, 4, 7, 1000] {
+            let fine: Vec<BadRange> = (0..count).map(|i| (i * 10, i * 10 + 3)).collect();
+            let damage = Damage::default();
+            damage.keep_coarser(fine.clone());
+            let coarse = damage.take_ranges();
+            assert_eq!(coarse.len(), fine.len().div_ceil(2), "{count}");
+            let within = |r: &BadRange| coarse.iter().any(|c| c.0 <= r.0 && r.1 <= c.1);
+            assert!(fine.iter().all(within), "{coarse:?}");
+        }
     }
 
     #[test]

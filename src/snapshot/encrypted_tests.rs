@@ -308,6 +308,31 @@ fn a_password_is_asked_three_times_and_its_path_is_told() {
     assert_eq!(asked, [0, 1, 2]);
 }
 
+/// A check that reads the slots while somebody changes a password sees one copy half written.
+#[test]
+fn slots_that_are_being_written_are_no_damage() {
+    let file = build(&noise(12, 4096), uncompressed(), false, 1, &fixed(12));
+    for at in SLOTS_AT.map(|at| at as usize) {
+        let half: Vec<u8> = vec![0x55; PAGE_4K / 2];
+        let (storage, other) = Counted::new(file.clone());
+        let mut callback = |_: &Request<'_>, buffer: &mut [u8]| {
+            buffer[..8].copy_from_slice(b"password");
+            Answer::Given(8)
+        };
+        let snapshot =
+            Snapshot::from_storage(Box::new(storage), &options(0), Some(&mut callback)).unwrap();
+        other.tear(at, half.clone(), 1);
+        verify(&snapshot).unwrap();
+        // What stays so is damage.
+        other.tear(at, half, usize::MAX);
+        let error = verify(&snapshot).unwrap_err();
+        assert!(
+            error.to_string().contains("copy of the key slots"),
+            "{error}"
+        );
+    }
+}
+
 /// A file whose both copies of the slots are what `change` makes of them, checksum and all.
 fn with_slots(file: &[u8], change: impl Fn(&mut SlotPage)) -> Vec<u8> {
     let mut file = file.to_vec();

@@ -1,10 +1,12 @@
 //! The threads of one call: the first failure stops them all.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use crate::control::{Cancel, Control};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_reserve};
 use crate::workers::{spawn_scoped, thread_count};
 
 /// What one claim of work is at least, in bytes: little enough to share out evenly, and enough
@@ -44,13 +46,16 @@ pub(super) fn run(
     };
     std::thread::scope(|scope| {
         let _stop = team.stop_if_panicking();
+        let mut helpers: Vec<ScopedJoinHandle<'_, ()>> = Vec::new();
+        try_reserve(&mut helpers, threads, "the threads of a call")?;
         for _ in 1..threads {
             let helper = || {
                 let _stop = team.stop_if_panicking();
                 team.settle(work(&mut || team.check()));
             };
-            if spawn_scoped(scope, helper).is_err() {
-                break;
+            match spawn_scoped(scope, helper) {
+                Ok(handle) => helpers.push(handle),
+                Err(_) => break,
             }
         }
         team.settle(work(&mut || {
@@ -58,7 +63,14 @@ pub(super) fn run(
             let (done, stored) = progress();
             control.advance(done, stored)
         }));
-    });
+        // The scope would only say that some thread panicked.
+        for helper in helpers {
+            if let Err(panic) = helper.join() {
+                resume_unwind(panic);
+            }
+        }
+        Ok::<(), Error>(())
+    })?;
     match team
         .failure
         .into_inner()
@@ -174,7 +186,8 @@ mod tests {
                     },
                 )
             });
-            assert!(text.is_err());
+            let text = text.unwrap_err();
+            assert!(text.starts_with("one of them at "), "{text}");
             assert!(steps.into_inner() < 1_000_000);
         }
     }

@@ -22,10 +22,19 @@ use crate::index::{Index, PAGE_WEIGHT};
 /// Said of blocks that the root page leaves no room for.
 const TOO_MANY: &str = "leaves hold more blocks, or more stored bytes, than the root page says";
 
+/// Leaves of extents that are walked again to place damage, whatever was checked so far; and blocks
+/// that have to be checked for each one more. A file of tiny blocks, every other one bad, to which no
+/// extent refers, would have all its extents walked again for each few of them.
+const WALKED_MIN: u64 = 4096;
+const BLOCKS_FOR_A_LEAF: u64 = 64;
+
 /// Index pages kept while checking.
 const PAGES_CACHE: usize = 4 << 20;
 
 /// What a check found.
+///
+/// In a file that was made to cost much work, the place may be one before the first damaged byte,
+/// in a run that refers to what lies between damaged blocks; never one behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifyReport {
     /// Stream of the first damaged byte; `u32::MAX` when there is none, or it is in no stream.
@@ -107,6 +116,10 @@ struct Check<'a> {
     /// Decoded bytes that were checked or given up.
     done: AtomicU64,
     units: AtomicU64,
+    /// Blocks that were checked.
+    checked: AtomicU64,
+    /// Leaves of extents that were walked again to place damage.
+    walked: AtomicU64,
 }
 
 /// Where the next piece begins.
@@ -143,6 +156,8 @@ impl<'a> Check<'a> {
             damage: Damage::default(),
             done: AtomicU64::new(0),
             units: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
+            walked: AtomicU64::new(0),
         };
         if let Some(pointer) = &index.root.dictionary {
             let file_len = index.bounds().file_len(pointer.stored_len);
@@ -157,9 +172,16 @@ impl<'a> Check<'a> {
 
     /// Reads both ends of the file again.
     fn ends(&self, control: &Control<'_>) -> Result<()> {
-        match Ends::read(&*self.index.storage, control) {
+        let storage = &*self.index.storage;
+        let read = || Ends::read(storage, control);
+        match read() {
             Ok(ends) if ends.footer.root == self.index.hash => {
-                if let Err(error) = ends.check_macs(self.index) {
+                // Read while somebody changes a password, key slots may look torn: the second look
+                // decides.
+                let checked = ends
+                    .check_macs(self.index)
+                    .or_else(|_| read()?.check_macs(self.index));
+                if let Err(error) = checked {
                     self.damage.elsewhere(damage_text(error)?);
                 }
             }
@@ -314,6 +336,7 @@ impl<'a> Check<'a> {
             }
             self.done
                 .fetch_add(block.entry.decoded_len.into(), Ordering::Relaxed);
+            self.checked.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -382,24 +405,28 @@ impl<'a> Check<'a> {
     ) -> Result<()> {
         let ranges = self.damage.range(range, why, count);
         if !ranges.is_empty() {
-            self.locate(&ranges, beat)?;
+            self.locate(ranges, beat)?;
         }
         Ok(())
     }
 
     /// Finds the first place of a stream that refers to one of the ranges, if it comes before the
-    /// first one known.
-    fn locate(&self, ranges: &[BadRange], beat: &mut Beat<'_>) -> Result<()> {
+    /// first one known; unless too much was walked for that already.
+    fn locate(&self, ranges: Vec<BadRange>, beat: &mut Beat<'_>) -> Result<()> {
         let mut span = self.index.span(TreeKind::Extents);
         if let Some(known) = self.damage.known_place() {
             span.limit = span.limit.min(known);
         }
         while span.first < span.limit {
             beat()?;
+            if !self.may_walk() {
+                self.damage.keep_coarser(ranges);
+                return Ok(());
+            }
             let kind = TreeKind::Extents;
             span.first = match self.index.descend(&self.pages, kind, span.first, |_| ()) {
                 Ok(leaf) => {
-                    if let Some(place) = first_place(leaf.extents()?, ranges) {
+                    if let Some(place) = first_place(leaf.extents()?, &ranges) {
                         self.damage.place(place);
                         return Ok(());
                     }
@@ -410,6 +437,12 @@ impl<'a> Check<'a> {
             };
         }
         Ok(())
+    }
+
+    /// Whether the work on blocks pays for one more leaf.
+    fn may_walk(&self) -> bool {
+        let paid = WALKED_MIN + self.checked.load(Ordering::Relaxed) / BLOCKS_FOR_A_LEAF;
+        self.walked.fetch_add(1, Ordering::Relaxed) < paid
     }
 
     /// Walks all extents: whether they add up to what the root page says, and where the damage

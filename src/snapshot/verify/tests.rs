@@ -425,3 +425,46 @@ fn more_bad_ranges_than_are_kept() {
     );
     assert_eq!((report.bad_stream, report.bad_offset), (0, 4 + 1024));
 }
+
+/// Every other one of many tiny blocks is bad, and no extent refers to any: to place the damage, all
+/// extents were walked for each 65536 of them. Extents may be walked once more besides, and a leaf
+/// for each 64 blocks.
+#[test]
+fn damage_that_nothing_refers_to_is_not_looked_for_again_and_again() {
+    const BLOCKS: usize = 600_000;
+    const LEAVES: u64 = 20_000;
+    let mut draft = Draft::of_blocks(0, 4096).chunked(1);
+    draft.block_size = 4096;
+    draft.fanout = 180;
+    draft.blocks = vec![(vec![7], Codec::Stored); BLOCKS];
+    draft.streams[0].1 = vec![zero(1024); LEAVES as usize];
+    draft.alter_leaves = Box::new(|leaves| {
+        for (page, _) in &mut leaves.blocks {
+            let odd = page.entries.iter_mut().skip(1).step_by(2);
+            odd.for_each(|entry| entry.crc ^= 1);
+        }
+        let page = leaves.extents[0].clone();
+        leaves.extents = (0..LEAVES)
+            .map(|i| {
+                let mut single = page.clone();
+                single.key.at = i * 1024;
+                single.entries.truncate(1);
+                single
+            })
+            .collect();
+    });
+    let (storage, counts) = Counted::new(draft.seal());
+    let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
+    let (result, report) = verify(&snapshot, 2);
+    assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
+    let half = BLOCKS as u64 / 2;
+    assert_eq!((report.blocks_checked, report.blocks_bad), (2 * half, half));
+    assert_eq!(report.bad_stream, u32::MAX);
+    // Leaves and nodes of extents; of the two other trees, each page once; blocks by the megabyte,
+    // and at the end of each page.
+    let extents = LEAVES as usize * 102 / 100;
+    let others = 3 * BLOCKS / 180 * 102 / 100;
+    let again = 4096 + BLOCKS / 64;
+    let (reads, _) = counts.get();
+    assert!(reads < extents + others + again + 100, "{reads} reads");
+}
