@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -154,6 +155,9 @@ pub enum Error {
     /// No stream has this name or index.
     #[error("{0}")]
     NoStream(String),
+    /// What a snapshot leans on cannot be had, or is too much.
+    #[error("{0}")]
+    Parent(String),
     /// The caller cancelled.
     #[error("cancelled: {0}")]
     Cancelled(&'static str),
@@ -282,6 +286,19 @@ fn declined(code: i32) -> String {
         0 => "give a password callback".to_owned(),
         code => format!("the password callback declined and returned {code}"),
     }
+}
+
+/// A path as an operand. Somebody else may have chosen it, an image or whoever can make files, so
+/// that what a terminal would obey, or take for a new line, is escaped.
+pub fn operand(path: &Path) -> String {
+    let mut shown = String::new();
+    for c in path.display().to_string().chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_debug()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// The error for an allocation that failed.

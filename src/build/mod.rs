@@ -11,7 +11,7 @@ pub use paths::{Paths, open};
 
 use crate::control::Control;
 use crate::crypto::KdfCost;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, operand};
 use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
 use crate::pack::{self, Options, Report, StreamInput};
 use crate::sink::{Existing, FileSink, PendingFile, Sync};
@@ -95,7 +95,7 @@ fn ask_and_derive(
     };
     let password = ask(encrypt.password, &request)?;
     control.check()?;
-    let operand = output.display().to_string();
+    let operand = operand(output);
     let go_on = || control.check();
     let encryption = Encryption::new(password.bytes(), encrypt.cost, &operand, &go_on)?;
     control.check()?;
@@ -111,14 +111,14 @@ fn refuse_input_as_output(streams: &[StreamInput], output: &Path) -> Result<()> 
             // Nothing there, or nothing that leads there: creating it says what is wrong, if anything.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(()),
             Err(e) => {
-                let operand = output.display().to_string();
+                let operand = operand(output);
                 return Err(Error::output(&operand, ("cannot look at it", e)));
             }
             Ok(true) => {
                 return Err(Error::InvalidArgument(format!(
                     "output '{}': is the source '{}' by another name or the same; give another \
                      file",
-                    output.display(),
+                    operand(output),
                     stream.source.operand()
                 )));
             }

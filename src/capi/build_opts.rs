@@ -9,7 +9,7 @@ use super::handle;
 use super::host::check_sink;
 use super::profile;
 use crate::crypto::KdfCost;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, operand};
 use crate::profile::Profile;
 
 const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
@@ -21,8 +21,8 @@ const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
     | HEXZ_BUILD_ALLOW_CHANGE
     | HEXZ_BUILD_FOLD;
 
-/// No more ancestors than this may a snapshot have.
-const BASES_MAX: usize = 64;
+/// No more ancestors than this may a snapshot have, and each base is one.
+const ANCESTORS_MAX: usize = 64;
 
 /// Where a snapshot goes.
 pub enum Output<'a> {
@@ -88,7 +88,7 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
             Some(callback) => encrypt = Some((callback, cost)),
             None => {
                 let operand = match output {
-                    Output::Path(path) => path.display().to_string(),
+                    Output::Path(path) => operand(path),
                     Output::Sink => "opts.sink".to_owned(),
                 };
                 return Err(Error::PasswordRequired { operand, code: 0 });
@@ -104,11 +104,14 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
 
 /// Checks the open snapshots that a build may lean on.
 unsafe fn check_bases(args: &Args, opts: &hexz_build_opts) -> Result<()> {
-    if opts.base_count > BASES_MAX {
-        return Err(args.later("more than 64 bases (opts.base_count)"));
-    }
     if opts.base_count > 0 {
         args.not_null(opts.bases, "opts.bases")?;
+    }
+    if opts.base_count > ANCESTORS_MAX {
+        return Err(match opts.flags & HEXZ_BUILD_FOLD {
+            0 => args.too_many_ancestors(opts.base_count, ANCESTORS_MAX),
+            _ => args.later("folding ancestors (HEXZ_BUILD_FOLD)"),
+        });
     }
     // SAFETY: as the header asks: base_count pointers.
     let bases = (0..opts.base_count).map(|i| unsafe { *opts.bases.add(i) });

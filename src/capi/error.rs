@@ -44,6 +44,7 @@ fn status(e: &Error) -> hexz_status {
         Error::Corrupt { .. } => HEXZ_ERR_CORRUPT,
         Error::OutOfRange(_) => HEXZ_ERR_OUT_OF_RANGE,
         Error::NoStream(_) => HEXZ_ERR_NO_STREAM,
+        Error::Parent(_) => HEXZ_ERR_PARENT,
         Error::Cancelled(_) | Error::CancelledByCallback(_) => HEXZ_ERR_CANCELLED,
         Error::NoMemory { .. } => HEXZ_ERR_NO_MEMORY,
         Error::State(_) => HEXZ_ERR_STATE,

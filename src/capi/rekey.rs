@@ -5,7 +5,7 @@ use super::args::Args;
 use super::callback::{PasswordCallback, with_control};
 use super::cancel;
 use super::guard::guard;
-use crate::error::Error;
+use crate::error::{Error, operand};
 use crate::snapshot::{Operation, RekeyRequest, rekey};
 
 /// = Passwords
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn hexz_snapshot_rekey(opts: *const hexz_rekey_opts) -> he
         )?;
         let cost = args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
         let Some(callback) = PasswordCallback::new(opts.password, opts.password_data) else {
-            let operand = path.display().to_string();
+            let operand = operand(path);
             return Err(Error::PasswordRequired { operand, code: 0 });
         };
         let request = RekeyRequest {

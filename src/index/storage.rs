@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{self, CWD, FileType, FlockOperation, Mode, OFlags, SeekFrom};
+use rustix::fs::{self, CWD, FileType, FlockOperation, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::error::{Error, Result, Why};
+use crate::error::{Error, Result, Why, operand};
 
 /// Bytes that can be read at any offset, from many threads at once.
 pub trait Storage: Send + Sync {
@@ -65,28 +65,26 @@ impl FileStorage {
     }
 
     fn with(path: &Path, access: OFlags) -> Result<Self> {
-        let operand = path.display().to_string();
+        let operand = operand(path);
         let fail = |what| {
             let operand = &operand;
             move |e| Error::io(operand, (what, e))
         };
-        // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
+        // Before it is opened, which alone may wake who waits at a FIFO, or start a watchdog.
+        let found = fs::stat(path).map_err(fail("cannot open"))?;
+        refuse_other(&operand, &found)?;
+        // Non-blocking, or what has its name since, a FIFO, would hold the caller.
         let flags = access | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
             .map_err(fail("cannot open"))?;
         let stat = fs::fstat(&file).map_err(fail("cannot look at it"))?;
+        refuse_other(&operand, &stat)?;
         let size = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => stat.st_size as u64,
             // stat tells nothing of a device's size.
             FileType::BlockDevice => {
                 fs::seek(&file, SeekFrom::End(0)).map_err(fail("cannot size"))?
             }
-            _ => {
-                return Err(Error::io(
-                    &operand,
-                    "is neither a regular file nor a block device",
-                ));
-            }
+            _ => stat.st_size as u64,
         };
         fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
         Ok(FileStorage {
@@ -94,6 +92,17 @@ impl FileStorage {
             file: file.into(),
             size,
         })
+    }
+}
+
+/// Refuses what no snapshot can be in.
+fn refuse_other(operand: &str, stat: &Stat) -> Result<()> {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile | FileType::BlockDevice => Ok(()),
+        _ => Err(Error::io(
+            operand,
+            "is neither a regular file nor a block device",
+        )),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::crypto::Secret;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, operand};
 
 /// Bytes in a password, at most.
 pub const PASSWORD_MAX: usize = 1024;
@@ -57,7 +57,7 @@ impl Password {
 
 /// Asks once.
 pub fn ask(callback: &mut PasswordFn<'_>, request: &Request<'_>) -> Result<Password> {
-    let operand = || request.path.display().to_string();
+    let operand = || operand(request.path);
     let mut buffer = Secret::zeroed()?;
     match callback(request, &mut buffer[..]) {
         Answer::Given(len @ 1..=PASSWORD_MAX) => Ok(Password { buffer, len }),

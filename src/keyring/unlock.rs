@@ -5,7 +5,7 @@ use std::path::Path;
 use super::password::{Password, PasswordFn, Purpose, Request, ask};
 use crate::control::Control;
 use crate::crypto::{FileKey, KdfCost, Keys, Opened, Place, WORK_MAX, WrappedKey, same};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, operand};
 use crate::format::{Header, KeySlot, PAGE_4K, SLOTS, SlotPage, newest};
 
 /// Askings for one password.
@@ -104,7 +104,7 @@ fn unlock(
         path,
         ..
     } = locked;
-    let operand = path.display().to_string();
+    let operand = operand(path);
     let corrupt = |why: &str| Error::corrupt(&operand, why);
     let (copy, slots) = copies.newest(header, &operand)?;
     let mut found = None;
@@ -156,7 +156,7 @@ pub fn unlock_asking(
     callback: &mut PasswordFn<'_>,
     control: &Control<'_>,
 ) -> Result<Unlocked> {
-    let operand = locked.path.display().to_string();
+    let operand = operand(locked.path);
     // What cannot work is no reason to bother anybody.
     let (_, slots) = locked.copies.newest(locked.header, &operand)?;
     if let Some(first) = slots.slots.iter().flatten().next() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::error::{Error, Result, Why};
+use crate::error::{Error, Result, Why, operand};
 
 /// What to do about an output that is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Place {
 impl Place {
     /// The place that `path` names, if an output can be there.
     pub fn of(path: &Path, existing: Existing) -> Result<Self> {
-        let operand = path.display().to_string();
+        let operand = operand(path);
         let (Some(name), false) = (
             path.file_name(),
             // Path takes "a/." for "a", open(2) does not.

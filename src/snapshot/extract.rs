@@ -9,7 +9,7 @@ use super::Snapshot;
 use super::in_place::InPlace;
 use super::team::{self, Beat, PIECE};
 use crate::control::{Control, Phase};
-use crate::error::{Error, Result, try_grow};
+use crate::error::{Error, Result, operand, try_grow};
 use crate::format::{RootPage, Target};
 use crate::index::scratch::Lease;
 use crate::index::tree::Leaf;
@@ -116,7 +116,7 @@ impl Snapshot {
         }
         Err(Error::InvalidArgument(format!(
             "output '{}': is the snapshot '{}' itself; give another file",
-            path.display(),
+            operand(path),
             self.index.operand()
         )))
     }

@@ -8,7 +8,7 @@ use rustix::fs::{self, CWD, FallocateFlags, FileType, Mode, OFlags, SeekFrom, St
 use rustix::io::{Errno, retry_on_intr};
 
 use super::team::Beat;
-use crate::error::{Error, Result, Why};
+use crate::error::{Error, Result, Why, operand};
 use crate::lock::{self, Lock, Use};
 
 /// Zeros for what cannot be zeroed by the system.
@@ -25,15 +25,17 @@ impl InPlace {
     /// Opens what is there already. Without `share` a block device is claimed, which fails while
     /// somebody else has it: mounted, or as part of another device (open(2), O_EXCL).
     pub fn open(path: &Path, share: bool) -> Result<Self> {
-        let operand = path.display().to_string();
+        let operand = operand(path);
         let fail = |what| {
             let operand = &operand;
             move |e: Errno| Error::output(operand, (what, e))
         };
         let is_device =
             |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice;
+        // Before it is opened, which alone may wake who waits at a FIFO, or start a watchdog.
         let found = fs::stat(path).map_err(fail("cannot open"))?;
-        // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
+        refuse_other(&operand, &found)?;
+        // Non-blocking, or what has its name since, a FIFO, would hold the caller.
         let mut flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         if !share && is_device(&found) {
             flags |= OFlags::EXCL;
@@ -55,12 +57,7 @@ impl InPlace {
         if is_device(&stat) != is_device(&found) {
             return Err(Error::output(&operand, "was replaced while it was opened"));
         }
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        if !matches!(kind, FileType::RegularFile | FileType::BlockDevice) {
-            let text =
-                "is neither a regular file nor a block device, which can be written in place";
-            return Err(Error::output(&operand, text));
-        }
+        refuse_other(&operand, &stat)?;
         fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
         Ok(InPlace {
             file: file.into(),
@@ -142,5 +139,16 @@ impl InPlace {
 
     fn fail(&self, why: impl Into<Why>) -> Error {
         Error::output(&self.operand, why)
+    }
+}
+
+/// Refuses what cannot be written over.
+fn refuse_other(operand: &str, stat: &Stat) -> Result<()> {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile | FileType::BlockDevice => Ok(()),
+        _ => Err(Error::output(
+            operand,
+            "is neither a regular file nor a block device, which can be written in place",
+        )),
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::control::Control;
 use crate::crypto::{KdfCost, Place};
-use crate::error::{Error, Result, Why};
+use crate::error::{Error, Result, Why, operand};
 use crate::format::{SLOTS, SLOTS_AT};
 use crate::index::FileStorage;
 use crate::index::open::Ends;
@@ -55,7 +55,7 @@ pub fn rekey(
         cost,
         memory_max_kib,
     } = *request;
-    let operand = path.display().to_string();
+    let operand = operand(path);
     let storage = FileStorage::open_to_change(path)?;
     let ends = Ends::read(&storage, control)?;
     let Some(copies) = &ends.slots else {

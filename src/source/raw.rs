@@ -9,7 +9,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::cache::PageCache;
 use super::holes::{Found, HoleMap, Look};
 use super::{Access, Content, Identity, Source, leads_to};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, operand};
 use crate::format::STREAM_SIZE_MAX;
 use crate::lock::{self, Lock, Use};
 
@@ -30,23 +30,24 @@ impl RawSource {
     /// shared with a writer.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
         let operand = operand(path);
-        // Non-blocking, or a FIFO would hold the caller before we can tell what it is.
+        // Before it is opened, which alone may wake who waits at a FIFO, or start a watchdog; an image
+        // may have named it.
+        let found = fs::stat(path).map_err(|e| Error::source(&operand, ("cannot open", e)))?;
+        refuse_other(&operand, &found)?;
+        // Non-blocking, or what has its name since, a FIFO, would hold the caller.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = retry_on_intr(|| fs::openat(CWD, path, flags, Mode::empty()))
             .map_err(|e| Error::source(&operand, ("cannot open", e)))?;
         let opened =
             fs::fstat(&file).map_err(|e| Error::source(&operand, ("cannot look at it", e)))?;
+        refuse_other(&operand, &opened)?;
         let size = match FileType::from_raw_mode(opened.st_mode) {
-            FileType::RegularFile => opened.st_size as u64,
             FileType::BlockDevice => {
                 fs::fcntl_setfl(&file, OFlags::empty())
                     .map_err(|e| Error::source(&operand, ("cannot prepare", e)))?;
                 device_size(&file).map_err(|e| Error::source(&operand, ("cannot size", e)))?
             }
-            other => {
-                let text = format!("{}; give a regular file or block device", describe(other));
-                return Err(Error::source(&operand, text));
-            }
+            _ => opened.st_size as u64,
         };
         if !access.share {
             let locked = lock::hold(&file, Use::Read);
@@ -122,10 +123,29 @@ impl RawSource {
         };
         match fs::seek(&self.file, wanted) {
             Ok(at) => Ok(Found::At(at)),
-            Err(Errno::NXIO) => Ok(Found::None),
+            Err(Errno::NXIO) => self.check_end().map(|()| Found::None),
             Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(Found::Untold),
             Err(e) => Err(self.fail(what, e)),
         }
+    }
+
+    /// Beyond the end of a file that was cut there is no hole either: nothing is known of the bytes
+    /// that were there.
+    fn check_end(&self) -> Result<()> {
+        let now = fs::fstat(&self.file).map_err(|e| self.fail("cannot look at it", e))?;
+        match now.st_size as u64 {
+            end if end < self.size => Err(self.cut(end)),
+            _ => Ok(()),
+        }
+    }
+
+    fn cut(&self, end: u64) -> Error {
+        let text = format!(
+            "ends at {end}, where it had {} bytes when it was opened; take a snapshot of something \
+             that nobody writes",
+            self.size
+        );
+        Error::source(&self.operand, text)
     }
 
     fn is_regular(&self) -> bool {
@@ -157,14 +177,7 @@ impl Source for RawSource {
             .before_read(&self.file, offset, buf.len() as u64, self.size);
         while !buf.is_empty() {
             match retry_on_intr(|| rustix::io::pread(&self.file, &mut *buf, offset)) {
-                Ok(0) => {
-                    let text = format!(
-                        "ends at {offset}, where it had {} bytes when it was opened; take a \
-                         snapshot of something that nobody writes",
-                        self.size
-                    );
-                    return Err(Error::source(&self.operand, text));
-                }
+                Ok(0) => return Err(self.cut(offset)),
                 Ok(n) => {
                     buf = buf.get_mut(n..).unwrap_or_default();
                     offset += n as u64;
@@ -237,36 +250,53 @@ fn identity(stat: &Stat) -> Identity {
     }
 }
 
-/// A path fit for error texts. An image may have chosen it, so what a terminal would obey is escaped.
-fn operand(path: &Path) -> String {
-    let mut shown = String::new();
-    for c in path.display().to_string().chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_debug()),
-            false => shown.push(c),
-        }
-    }
-    shown
-}
-
 /// stat tells nothing of a block device's size.
 fn device_size(file: &OwnedFd) -> rustix::io::Result<u64> {
     fs::seek(file, SeekFrom::End(0))
 }
 
-fn describe(kind: FileType) -> &'static str {
-    match kind {
+/// Refuses what has no bytes at offsets.
+fn refuse_other(operand: &str, stat: &Stat) -> Result<()> {
+    let what = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile | FileType::BlockDevice => return Ok(()),
         FileType::Directory => "is a folder",
         FileType::Fifo => "is a FIFO",
         FileType::Socket => "is a socket",
         FileType::CharacterDevice => "is a character device",
         _ => "is of an unknown kind",
-    }
+    };
+    let text = format!("{what}; give a regular file or block device");
+    Err(Error::source(operand, text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_cut_off_is_no_hole() {
+        let path = std::env::temp_dir().join(format!("hexz-{}-cut-source", std::process::id()));
+        std::fs::write(&path, vec![7; 1 << 20]).unwrap();
+        // Nobody else would say that it changed.
+        let access = Access {
+            share: false,
+            allow_change: true,
+            other_files: false,
+        };
+        let source = RawSource::open(&path, access).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.set_len(8192).unwrap();
+        assert_eq!(source.content_at(0).unwrap(), (Content::Data, 8192));
+        for at in [8192, 1 << 19] {
+            let looked = source.content_at(at).map_err(|e| e.to_string());
+            assert!(
+                looked.as_ref().is_err_and(|t| t.contains("ends at 8192")),
+                "{looked:?}"
+            );
+        }
+        assert!(source.read_at(4096, &mut [0; 8192]).is_err());
+    }
 
     #[test]
     fn errors_do_not_command_the_terminal() {

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -140,6 +141,88 @@ static void strange_names(void)
     }
 }
 
+/* Whoever chose a name, an image or a stranger, does not command the terminal
+ * that shows the text, nor make a log of one line two: in sources, outputs and
+ * snapshots alike. */
+static void control_bytes_in_names(void)
+{
+    const char *odd = in_folder("a\n\x1b[2J\x7f\t.hxz"), *shown = "a\\n\\u{1b}[2J\\u{7f}\\t.hxz";
+    hexz_build_opts opts = build_of(odd, in_folder("out.hxz"));
+    hexz_extract_opts extract = HEXZ_INIT(hexz_extract_opts);
+    hexz_rekey_opts rekey = HEXZ_INIT(hexz_rekey_opts);
+    hexz_snapshot *snapshot = NULL;
+    int i;
+
+    for (i = 0; i < 7; i++) {
+        check_about("way number %d", i);
+        switch (i) {
+        case 0:
+            CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_SOURCE);
+            break;
+        case 1:
+            CHECK_STATUS(open_path(odd, &snapshot), HEXZ_ERR_IO);
+            break;
+        case 2:
+            put_file(odd, disk, sizeof(disk));
+            CHECK_STATUS(open_path(odd, &snapshot), HEXZ_ERR_NOT_SNAPSHOT);
+            break;
+        case 3:
+            opts.source = in_folder("disk.raw");
+            opts.output = odd;
+            CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_EXISTS);
+            break;
+        case 4:
+            opts.flags = HEXZ_BUILD_ENCRYPT;
+            CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_PASSWORD_REQUIRED);
+            break;
+        case 5:
+            rekey.path = odd;
+            rekey.operation = HEXZ_REKEY_ADD;
+            CHECK_STATUS(hexz_snapshot_rekey(&rekey), HEXZ_ERR_PASSWORD_REQUIRED);
+            break;
+        default:
+            opts.flags = HEXZ_BUILD_OVERWRITE;
+            CHECK_OK(hexz_build(&opts));
+            snapshot = must_open(odd);
+            extract.output = odd;
+            CHECK_STATUS(hexz_snapshot_extract(snapshot, &extract), HEXZ_ERR_INVALID_ARGUMENT);
+            hexz_snapshot_close(snapshot);
+        }
+        CHECK_TEXT(shown);
+        CHECK(strpbrk(hexz_last_error(), "\n\t\x1b\x7f") == NULL);
+    }
+    check_about("%s", "");
+    (void)unlink(odd);
+}
+
+/* What cannot be read or written over is looked at and never opened: that alone
+ * would wake who waits at a FIFO, wind a tape back, or start a watchdog. */
+static void only_looked_at(void)
+{
+    char events[4096];
+    hexz_extract_opts extract = HEXZ_INIT(hexz_extract_opts);
+    hexz_snapshot *snapshot = NULL, *good;
+    hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("good.hxz"));
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+    CHECK_OK(hexz_build(&opts));
+    good = must_open(in_folder("good.hxz"));
+    if (watch < 0 || inotify_add_watch(watch, in_folder("fifo"), IN_OPEN) < 0)
+        fixture_fail("inotify", in_folder("fifo"));
+    CHECK_STATUS(build(in_folder("fifo"), NULL), HEXZ_ERR_SOURCE);
+    CHECK_TEXT("FIFO");
+    CHECK_STATUS(build(in_folder("disk.raw"), in_folder("fifo")), HEXZ_ERR_SOURCE);
+    CHECK_STATUS(open_path(in_folder("fifo"), &snapshot), HEXZ_ERR_IO);
+    extract.output = in_folder("fifo");
+    extract.flags = HEXZ_EXTRACT_IN_PLACE;
+    CHECK_STATUS(hexz_snapshot_extract(good, &extract), HEXZ_ERR_OUTPUT);
+    CHECK_EQ(read(watch, events, sizeof(events)), -1);
+    CHECK_EQ(errno, EAGAIN);
+    (void)close(watch);
+    hexz_snapshot_close(good);
+    (void)unlink(in_folder("good.hxz"));
+}
+
 static void open_fails(const char *path, hexz_status want)
 {
     hexz_snapshot *snapshot = (hexz_snapshot *)(void *)disk;
@@ -255,7 +338,9 @@ int main(void)
     unreadable();
     empty_source();
     strange_names();
+    control_bytes_in_names();
     snapshots_that_are_not_there();
+    only_looked_at();
     not_snapshots();
     inside_a_snapshot();
     return check_done();

@@ -247,7 +247,9 @@ static void ancestors(void)
     hexz_ancestor_info ancestor = HEXZ_INIT(hexz_ancestor_info);
     hexz_info info = HEXZ_INIT(hexz_info);
     hexz_snapshot *opened = NULL;
-    const hexz_snapshot *bases[2];
+    const hexz_snapshot *bases[2], *many[65];
+    static const size_t counts[] = {65, 66, SIZE_MAX / sizeof(void *) + 2, SIZE_MAX};
+    size_t i;
 
     bases[0] = snapshot;
     bases[1] = NULL;
@@ -260,8 +262,26 @@ static void ancestors(void)
     build.base_count = 2;
     CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_TEXT("opts.bases[1]");
-    build.base_count = SIZE_MAX;
-    CHECK(hexz_build(&build) < 0);
+    /* More than a snapshot can lean on, before any of them is looked at. */
+    for (i = 0; i < COUNT(many); i++)
+        many[i] = snapshot;
+    build.bases = many;
+    build.base_count = 64;
+    CHECK_STATUS(hexz_build(&build), LATER);
+    CHECK_TEXT("bases");
+    many[64] = NULL;
+    for (i = 0; i < COUNT(counts); i++) {
+        build.base_count = counts[i];
+        build.flags &= ~(uint64_t)HEXZ_BUILD_FOLD;
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_PARENT);
+        CHECK_TEXT("HEXZ_BUILD_FOLD");
+        build.flags |= HEXZ_BUILD_FOLD;
+        CHECK_STATUS(hexz_build(&build), LATER);
+        CHECK_TEXT("HEXZ_BUILD_FOLD");
+        build.bases = NULL;
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+        build.bases = many;
+    }
 
     opening.path = in_folder("disk.hxz");
     opening.ancestor = find_ancestor;
