@@ -167,3 +167,58 @@ fn write_report(out: Out<hexz_build_report>, done: &Report) {
         total_ns: done.total_ns,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::{CStr, CString};
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+    use crate::capi::error::hexz_last_error;
+    use crate::pack::testing::{PANIC_HASHING, PANIC_PACKING};
+
+    /// A bug in any thread of a build, the caller's or a helper's: a status and a text that says what
+    /// and where, nothing published, nothing left.
+    #[test]
+    fn a_panic_in_any_thread_is_told_and_leaves_nothing() {
+        let folder = std::env::temp_dir().join(format!("hexz-{}-panics", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let [source, output] = ["disk.raw", "out.hxz"].map(|name| folder.join(name));
+        for mark in [PANIC_HASHING, PANIC_PACKING] {
+            let mut disk: Vec<u8> = (0..8u64 << 20).map(|i| ((i * i) >> 9) as u8).collect();
+            disk[5 << 20..][..mark.len()].copy_from_slice(mark);
+            std::fs::write(&source, &disk).unwrap();
+            for (threads, flags) in [(1, 0), (2, 0), (4, 0), (4, HEXZ_BUILD_OVERWRITE)] {
+                if flags != 0 {
+                    std::fs::write(&output, "old").unwrap();
+                }
+                let path =
+                    |path: &std::path::Path| CString::new(path.as_os_str().as_bytes()).unwrap();
+                let (from, to) = (path(&source), path(&output));
+                // SAFETY: integers, pointers and optional functions may be zero.
+                let mut opts: hexz_build_opts = unsafe { std::mem::zeroed() };
+                opts.struct_size = size_of::<hexz_build_opts>();
+                opts.source = from.as_ptr();
+                opts.output = to.as_ptr();
+                opts.threads = threads;
+                opts.flags = flags;
+                // SAFETY: whole options, with strings that live on.
+                let status = unsafe { hexz_build(&opts) };
+                // SAFETY: valid until this thread's next failure.
+                let text = unsafe { CStr::from_ptr(hexz_last_error()) }.to_string_lossy();
+                assert_eq!(status, HEXZ_ERR_INTERNAL, "{text}");
+                let mark = String::from_utf8_lossy(mark);
+                let told = format!("a thread met what {mark} at src/pack/testing.rs:");
+                assert!(text.contains(&told), "{text}");
+                assert!(text.contains("please report"), "{text}");
+                let left = std::fs::read_dir(&folder).unwrap().count();
+                match flags {
+                    0 => assert_eq!(left, 1),
+                    _ => assert_eq!((left, std::fs::read(&output).unwrap()), (2, b"old".into())),
+                }
+            }
+            std::fs::remove_file(&output).unwrap();
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -17,7 +17,7 @@ mod seal;
 mod segment;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;

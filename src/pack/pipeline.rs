@@ -127,6 +127,8 @@ impl<'a> Worker<'a> {
     fn hash(&mut self, segment: &mut Segment) -> Result<Hashing> {
         let start = Instant::now();
         segment.unpack(&mut self.decompressors)?;
+        #[cfg(test)]
+        super::testing::panic_at(&segment.buffer.bytes, super::testing::PANIC_HASHING);
         let unpacking = start.elapsed();
         match self.keys {
             Some(keys) => {
@@ -142,6 +144,8 @@ impl<'a> Worker<'a> {
 
     fn pack(&mut self, PackJob { block, at, mut out }: PackJob) -> Result<Packed> {
         let bytes = block.data.bytes();
+        #[cfg(test)]
+        super::testing::panic_at(bytes, super::testing::PANIC_PACKING);
         let codec = self.encoder.encode(bytes, &mut out)?;
         let stored = if codec == Codec::Stored { bytes } else { &out };
         let mut entry = BlockEntry {

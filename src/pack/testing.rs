@@ -7,6 +7,17 @@ use crate::control::Cancel;
 use crate::error::Result;
 use crate::source::{Content, Identity, Source};
 
+/// What makes whoever hashes a segment panic that begins with it, and whoever packs such a block.
+pub const PANIC_HASHING: &[u8] = b"whoever hashes this panics";
+pub const PANIC_PACKING: &[u8] = b"whoever packs this panics";
+
+/// Panics where a test put that into a source.
+pub fn panic_at(bytes: &[u8], mark: &[u8]) {
+    if bytes.starts_with(mark) {
+        panic!("a thread met what {}", String::from_utf8_lossy(mark));
+    }
+}
+
 /// What was done with a source.
 #[derive(Default)]
 pub struct Seen {

@@ -572,20 +572,69 @@ static void *cancel_meanwhile(void *data)
     return NULL;
 }
 
-/* In a process of its own, whose memory has had no peak yet: 0 when the build
+/* What makes a key from a password: a build, an open, and changing a password,
+ * which makes one of the old and one of the new. */
+enum way { BUILD, OPEN, REKEY_OLD, REKEY_NEW };
+
+static hexz_status make_key(enum way way, struct passwords *passwords, const hexz_cancel *cancel)
+{
+    hexz_build_opts build = encrypted_build_of(in_folder("disk.raw"), in_folder("stopped.hxz"), passwords);
+    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+    hexz_rekey_opts change = HEXZ_INIT(hexz_rekey_opts);
+    hexz_snapshot *snapshot = NULL;
+    hexz_status status;
+
+    switch (way) {
+    case BUILD:
+        build.kdf_memory_kib = 1 << 20;
+        build.kdf_passes = 4;
+        build.kdf_lanes = 1;
+        build.cancel = cancel;
+        return hexz_build(&build);
+    case OPEN:
+        opts.path = in_folder("gigabyte.hxz");
+        opts.password = answer;
+        opts.password_data = passwords;
+        opts.cancel = cancel;
+        status = hexz_snapshot_open(&opts, &snapshot);
+        CHECK(snapshot == NULL);
+        return status;
+    default:
+        change.path = in_folder(way == REKEY_OLD ? "gigabyte.hxz" : "good.hxz");
+        change.operation = HEXZ_REKEY_ADD;
+        change.kdf_memory_kib = way == REKEY_OLD ? 0 : 1 << 20;
+        change.kdf_passes = way == REKEY_OLD ? 0 : 3;
+        change.kdf_lanes = 1;
+        change.password = answer;
+        change.password_data = passwords;
+        change.cancel = cancel;
+        return hexz_snapshot_rekey(&change);
+    }
+}
+
+/* A snapshot whose password costs a gigabyte. */
+static void make_costly(void)
+{
+    struct passwords passwords = password_is(SECRET);
+    hexz_build_opts opts = encrypted_build_of(in_folder("disk.raw"), in_folder("gigabyte.hxz"), &passwords);
+    opts.kdf_memory_kib = 1 << 20;
+    opts.kdf_passes = 1;
+    CHECK_OK(hexz_build(&opts));
+}
+
+/* In a process of its own, whose memory has had no peak yet: 0 when the call
  * ended before it had filled its gigabyte. */
-static int stop_within(hexz_build_opts *build)
+static int stop_within(enum way way, struct passwords *passwords)
 {
     struct rusage before, after;
     hexz_cancel *cancel = NULL;
     pthread_t thread;
     check_afresh();
     CHECK_OK(hexz_cancel_new(&cancel));
-    build->cancel = cancel;
     if (pthread_create(&thread, NULL, cancel_meanwhile, cancel) != 0)
         fixture_fail("pthread_create", "a thread");
     (void)getrusage(RUSAGE_SELF, &before);
-    CHECK_STATUS(hexz_build(build), HEXZ_ERR_CANCELLED);
+    CHECK_STATUS(make_key(way, passwords, cancel), HEXZ_ERR_CANCELLED);
     key_is_made = 1;
     (void)getrusage(RUSAGE_SELF, &after);
     (void)pthread_join(thread, NULL);
@@ -595,36 +644,47 @@ static int stop_within(hexz_build_opts *build)
     return after.ru_maxrss >= before.ru_maxrss + (900 << 10);
 }
 
-/* A build whose key takes a gigabyte and seconds: cancelled within its first
- * pass, it has not touched the rest of the memory. */
+/* A key that takes a gigabyte and seconds: cancelled within its first pass, the
+ * rest of the memory was not touched, and no file either. */
 static void cancelled_in_the_key(void)
 {
-    struct passwords passwords = password_is(SECRET);
-    hexz_build_opts build = encrypted_build_of(in_folder("disk.raw"), in_folder("stopped.hxz"), &passwords);
-    int tries, status = 1;
+    static const enum way ways[] = {BUILD, OPEN, REKEY_OLD, REKEY_NEW};
+    unsigned char *good, *now;
+    size_t w, len, len_now;
 
     /* The sanitizers' and valgrind's own memory is no measure. */
     if (fixture_small())
         return;
-    build.kdf_memory_kib = 1 << 20;
-    build.kdf_passes = 4;
-    build.kdf_lanes = 1;
-    /* Once or twice the thread that cancels may get no turn in time. */
-    for (tries = 0; tries < 3 && status == 1; tries++) {
-        int waited;
-        pid_t child = fork();
-        if (child < 0)
-            fixture_fail("fork", "a child");
-        if (child == 0) {
-            passwords.thread = pthread_self();
-            _exit(stop_within(&build));
+    make_costly();
+    good = get_file(in_folder("good.hxz"), &len);
+    for (w = 0; w < COUNT(ways); w++) {
+        int tries, status = 1;
+        check_about("way number %d", (int)w);
+        /* Once or twice the thread that cancels may get no turn in time. */
+        for (tries = 0; tries < 3 && status == 1; tries++) {
+            struct passwords passwords = password_is(SECRET);
+            int waited;
+            pid_t child = fork();
+            if (child < 0)
+                fixture_fail("fork", "a child");
+            if (child == 0) {
+                passwords.thread = pthread_self();
+                _exit(stop_within(ways[w], &passwords));
+            }
+            if (waitpid(child, &waited, 0) != child)
+                fixture_fail("waitpid", "a child");
+            status = WIFEXITED(waited) ? WEXITSTATUS(waited) : 2;
+            CHECK(!file_exists(in_folder("stopped.hxz")));
         }
-        if (waitpid(child, &waited, 0) != child)
-            fixture_fail("waitpid", "a child");
-        status = WIFEXITED(waited) ? WEXITSTATUS(waited) : 2;
-        CHECK(!file_exists(build.output));
+        CHECK_EQ(status, 0);
+        now = get_file(in_folder("good.hxz"), &len_now);
+        CHECK_EQ(len_now, len);
+        CHECK_BYTES(now, good, len);
+        free(now);
     }
-    CHECK_EQ(status, 0);
+    check_about("%s", "");
+    free(good);
+    (void)unlink(in_folder("gigabyte.hxz"));
 }
 
 int main(void)

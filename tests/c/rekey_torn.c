@@ -97,6 +97,65 @@ static void torn_copies(void)
     free(after);
 }
 
+/* The file as it is, with the first bytes of one copy from another file. */
+static void write_torn(const unsigned char *copies, const unsigned char *over, size_t at, size_t len)
+{
+    write_over(copies + FIRST_COPY, 2 * PAGE, FIRST_COPY);
+    write_over(over + at, len, at);
+}
+
+/* With as many passwords as there can be: whichever copy is torn, and wherever,
+ * each password that was there opens before the other copy is written, and each
+ * that shall be there afterwards. */
+static void torn_with_many_passwords(void)
+{
+    static const char *const words[] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"};
+    static const size_t written[] = {16, 24, 64, 512, 1024, 2048, 4092, 4095};
+    static const size_t places[] = {FIRST_COPY, SECOND_COPY};
+    size_t count, w, p, i, len;
+
+    for (count = 1; count <= COUNT(words); count += fixture_small() ? 7 : 1) {
+        unsigned char *after;
+        build_afresh(words[0]);
+        for (i = 1; i < count; i++)
+            CHECK_OK(rekey(HEXZ_REKEY_ADD, words[0], words[i]));
+        remember();
+        /* The last one goes, or a new one comes where there is room. */
+        if (count == COUNT(words))
+            CHECK_OK(rekey(HEXZ_REKEY_REPLACE, words[count - 1], "new"));
+        else
+            CHECK_OK(rekey(HEXZ_REKEY_ADD, words[count - 1], "new"));
+        after = get_file(snap(), &len);
+        for (p = 0; p < COUNT(places); p++) {
+            for (w = 0; w < COUNT(written); w++) {
+                int same = memcmp(after + places[p], before + places[p], written[w]) == 0;
+                check_about("%d passwords, copy number %d, %d bytes", (int)count, (int)p, (int)written[w]);
+                write_torn(before, after, places[p], written[w]);
+                for (i = 0; i < count; i += count > 4 ? 3 : 1)
+                    CHECK_OK(try_password(snap(), words[i]));
+                CHECK_OK(try_password(snap(), words[count - 1]));
+                CHECK_STATUS(try_password(snap(), "new"), HEXZ_ERR_WRONG_PASSWORD);
+                /* The other copy is written whole, and this one half. */
+                write_torn(after, before, places[p], PAGE);
+                write_over(after + places[p], written[w], places[p]);
+                CHECK_OK(try_password(snap(), "new"));
+                if (count > 1)
+                    CHECK_OK(try_password(snap(), words[0]));
+                if (count == COUNT(words))
+                    CHECK_STATUS(try_password(snap(), words[count - 1]), HEXZ_ERR_WRONG_PASSWORD);
+                /* And a change makes it whole. */
+                if (!same && w % 3 == 0) {
+                    CHECK_OK(rekey(HEXZ_REKEY_REPLACE, "new", "newer"));
+                    check_opens("newer");
+                    check_opens_not("new");
+                }
+            }
+        }
+        free(after);
+    }
+    check_about("%s", "");
+}
+
 /* Both copies whole, of two generations: the later one counts, wherever it is. */
 static void later_generation_counts(void)
 {
@@ -184,6 +243,7 @@ int main(void)
 {
     make_disk();
     torn_copies();
+    torn_with_many_passwords();
     later_generation_counts();
     killed();
     forget();

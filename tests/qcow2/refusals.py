@@ -439,6 +439,39 @@ def header_in_a_raw_disk(folder):
     expect(folder, SOURCE, ("/etc/passwd", "HEXZ_BUILD_ALLOW_BACKING"), folder / "a.raw", 0)
 
 
+def stated_over_images_that_do_not_say(folder):
+    """Three images of which none says in which format the next one is: whoever states qcow2 states it
+    of all of them, and nobody else opens the third. What an image does say still counts."""
+    names = ["base.qcow2", "middle.qcow2", "a.qcow2"]
+    for number, name in enumerate(names):
+        below = (names[number - 1], "qcow2") if number else None
+        qemu.create(folder, name, MIB, V3, below)
+        qemu.io(folder, name, [f"write -P {number + 1} {number * 128}k 192k"])
+        if number:
+            unsaid(Image(folder / name))
+    top, out = folder / "a.qcow2", folder / "fine.hxz"
+    wanted = qemu.to_raw(folder, "a.qcow2", "qemu.raw")
+    assert set(wanted) == {0, 1, 2, 3}
+    abi.build(top, out, abi.ALLOW_BACKING, abi.QCOW2)
+    assert abi.read(out, len(wanted)) == wanted
+    out.unlink()
+    words = ("middle.qcow2", "base.qcow2", "no image says", "HEXZ_FORMAT_QCOW2")
+    expect(folder, UNSUPPORTED, words, top, abi.ALLOW_BACKING)
+    expect(folder, SOURCE, ("middle.qcow2", "HEXZ_BUILD_ALLOW_BACKING"), top, 0, abi.QCOW2)
+
+    # A raw file is none of those that were stated, unless an image says that it is raw.
+    (folder / "base.qcow2").write_bytes(b"raw" * 4096)
+    expect(folder, SOURCE, ("base.qcow2", "no qcow2 magic"), top, abi.ALLOW_BACKING, abi.QCOW2)
+    middle = Image(folder / "middle.qcow2")
+    at, _length = middle.extension(0x11111111)
+    struct.pack_into(">II8s", middle.bytes, at, layout.BACKING_FORMAT, 3, b"raw")
+    middle.save()
+    wanted = qemu.to_raw(folder, "a.qcow2", "qemu.raw")
+    assert wanted.startswith(b"rawraw")
+    abi.build(top, out, abi.ALLOW_BACKING, abi.QCOW2)
+    assert abi.read(out, len(wanted)) == wanted
+
+
 def terabytes_of_one_cluster(folder):
     """A file of 800 KB whose map names one cluster for all of 30 TB: refused before much of it is read."""
     cluster, size = 1 << 16, 30 << 40
@@ -500,5 +533,6 @@ def refuse(row, folder):
 def stories():
     """Names, functions and their arguments."""
     rows = [(f"refused {row[0]}", refuse, row) for row in TABLE]
-    alone = [terabytes_of_one_cluster, header_in_a_raw_disk, not_an_image, inputs_as_output]
+    alone = [terabytes_of_one_cluster, header_in_a_raw_disk, not_an_image, inputs_as_output,
+             stated_over_images_that_do_not_say]
     return rows + [(f"refused {f.__name__}", f) for f in alone]
