@@ -1,12 +1,13 @@
 //! The one error type, and the status that each error has in the C API.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::path::Path;
 
 /// Shorthand for results of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation on an operand failed: the system said so, or we did.
 #[derive(Debug)]
@@ -15,6 +16,26 @@ pub enum Why {
     System(Cow<'static, str>, io::Error),
     /// What was found wrong, and the way out.
     Text(String),
+    /// Memory could not be had, which says nothing of the operand: see [`Why::or`].
+    NoMemory(NoMemory),
+}
+
+/// Memory that could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "out of memory: {bytes} bytes for {what}; lower memory_limit, cache_size, threads or block size"
+)]
+pub struct NoMemory {
+    /// What it was for.
+    pub what: &'static str,
+    /// How much was asked for.
+    pub bytes: usize,
+}
+
+impl From<NoMemory> for Why {
+    fn from(no_memory: NoMemory) -> Self {
+        Why::NoMemory(no_memory)
+    }
 }
 
 impl fmt::Display for Why {
@@ -22,6 +43,7 @@ impl fmt::Display for Why {
         match self {
             Why::System(what, e) => write!(f, "{what}: {e}"),
             Why::Text(text) => f.write_str(text),
+            Why::NoMemory(no_memory) => no_memory.fmt(f),
         }
     }
 }
@@ -32,6 +54,15 @@ impl Why {
         match self {
             Why::System(what, e) => Why::System(format!("{text}: {what}").into(), e),
             Why::Text(what) => Why::Text(format!("{text}: {what}")),
+            Why::NoMemory(no_memory) => Why::NoMemory(no_memory),
+        }
+    }
+
+    /// What `blame` makes of it, unless there was no memory: that is nobody's fault.
+    pub fn or(self, blame: impl FnOnce(Why) -> Error) -> Error {
+        match self {
+            Why::NoMemory(no_memory) => no_memory.into(),
+            why => blame(why),
         }
     }
 }
@@ -165,13 +196,8 @@ pub enum Error {
     #[error("cancelled: the progress callback returned {0}")]
     CancelledByCallback(i32),
     /// Memory could not be had.
-    #[error("out of memory: {bytes} bytes for {what}; lower memory_limit, threads or block size")]
-    NoMemory {
-        /// What it was for.
-        what: &'static str,
-        /// How much was asked for.
-        bytes: usize,
-    },
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
     /// A call out of order.
     #[error("{0}")]
     State(String),
@@ -199,10 +225,10 @@ pub enum Error {
 impl Error {
     /// A source error.
     pub fn source(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Source {
+        why.into().or(|why| Error::Source {
             operand: operand.to_owned(),
-            why: why.into(),
-        }
+            why,
+        })
     }
 
     /// The same with `text` before the reason, if it is a source error.
@@ -218,26 +244,26 @@ impl Error {
 
     /// An output error.
     pub fn output(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Output {
+        why.into().or(|why| Error::Output {
             operand: operand.to_owned(),
-            why: why.into(),
-        }
+            why,
+        })
     }
 
     /// Damage in a snapshot.
     pub fn corrupt(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Corrupt {
+        why.into().or(|why| Error::Corrupt {
             operand: operand.to_owned(),
-            why: why.into(),
-        }
+            why,
+        })
     }
 
     /// A system failure on a snapshot.
     pub fn io(operand: &str, why: impl Into<Why>) -> Self {
-        Error::Io {
+        why.into().or(|why| Error::Io {
             operand: operand.to_owned(),
-            why: why.into(),
-        }
+            why,
+        })
     }
 
     /// The system's errno behind this error, or 0.
@@ -264,7 +290,7 @@ impl Error {
                 ..
             } => e.raw_os_error().unwrap_or(0),
             Error::Exists { .. } => libc::EEXIST,
-            Error::NoMemory { .. } => libc::ENOMEM,
+            Error::NoMemory(_) => libc::ENOMEM,
             _ => 0,
         }
     }
@@ -301,38 +327,53 @@ pub fn operand(path: &Path) -> String {
     shown
 }
 
-/// The error for an allocation that failed.
-pub fn no_memory(what: &'static str, bytes: usize) -> Error {
-    Error::NoMemory { what, bytes }
-}
-
 /// Adds to `v`, which grows as pushing makes it grow, but fails where that would end the process.
-pub fn try_push<T>(v: &mut Vec<T>, item: T, what: &'static str) -> Result<()> {
+pub fn try_push<T>(v: &mut Vec<T>, item: T, what: &'static str) -> Result<(), NoMemory> {
     if v.len() == v.capacity() {
         let bytes = (v.len() + 1).saturating_mul(size_of::<T>());
-        v.try_reserve(1).map_err(|_| no_memory(what, bytes))?;
+        v.try_reserve(1).map_err(|_| NoMemory { what, bytes })?;
     }
     v.push(item);
     Ok(())
 }
 
+/// The same at the end of a queue.
+pub fn try_push_back<T>(
+    queue: &mut VecDeque<T>,
+    item: T,
+    what: &'static str,
+) -> Result<(), NoMemory> {
+    let bytes = (queue.len() + 1).saturating_mul(size_of::<T>());
+    let no_memory = |_| NoMemory { what, bytes };
+    queue.try_reserve(1).map_err(no_memory)?;
+    queue.push_back(item);
+    Ok(())
+}
+
 /// A zeroed buffer of `len` bytes, or an error instead of an abort of the host process.
-pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>> {
+pub fn try_zeroed(len: usize, what: &'static str) -> Result<Vec<u8>, NoMemory> {
     let mut v = Vec::new();
     try_grow(&mut v, len, what)?;
     Ok(v)
 }
 
 /// Makes `v` exactly `len` bytes long; new bytes are zero.
-pub fn try_grow(v: &mut Vec<u8>, len: usize, what: &'static str) -> Result<()> {
+pub fn try_grow(v: &mut Vec<u8>, len: usize, what: &'static str) -> Result<(), NoMemory> {
     try_reserve(v, len.saturating_sub(v.len()), what)?;
     v.resize(len, 0);
     Ok(())
 }
 
+/// An empty vector with room for `len` values.
+pub fn try_with_capacity<T>(len: usize, what: &'static str) -> Result<Vec<T>, NoMemory> {
+    let mut v = Vec::new();
+    try_reserve(&mut v, len, what)?;
+    Ok(v)
+}
+
 /// Makes room for `more` in `v`, so that adding them cannot fail.
-pub fn try_reserve<T>(v: &mut Vec<T>, more: usize, what: &'static str) -> Result<()> {
-    v.try_reserve_exact(more).map_err(|_| Error::NoMemory {
+pub fn try_reserve<T>(v: &mut Vec<T>, more: usize, what: &'static str) -> Result<(), NoMemory> {
+    v.try_reserve_exact(more).map_err(|_| NoMemory {
         what,
         bytes: (v.len() + more).saturating_mul(size_of::<T>()),
     })

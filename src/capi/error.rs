@@ -46,7 +46,7 @@ fn status(e: &Error) -> hexz_status {
         Error::NoStream(_) => HEXZ_ERR_NO_STREAM,
         Error::Parent(_) => HEXZ_ERR_PARENT,
         Error::Cancelled(_) | Error::CancelledByCallback(_) => HEXZ_ERR_CANCELLED,
-        Error::NoMemory { .. } => HEXZ_ERR_NO_MEMORY,
+        Error::NoMemory(_) => HEXZ_ERR_NO_MEMORY,
         Error::State(_) => HEXZ_ERR_STATE,
         Error::Internal(_) => HEXZ_ERR_INTERNAL,
         Error::Io { .. } => HEXZ_ERR_IO,

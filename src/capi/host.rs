@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use super::abi::*;
 use super::args::Args;
 use super::handle;
-use crate::error::Result;
+use crate::error::{NoMemory, Result};
 use crate::format::{NAME_MAX, STREAM_SIZE_MAX, STREAMS_MAX};
 
 /// Checks a sink; NULL is none.
@@ -85,6 +85,11 @@ pub unsafe fn check_streams(args: &Args, opts: &hexz_build_opts) -> Result<()> {
     if opts.stream_count > 0 {
         args.not_null(opts.streams, "opts.streams")?;
     }
+    let room = names.try_reserve(opts.stream_count);
+    room.map_err(|_| NoMemory {
+        what: "names of streams",
+        bytes: opts.stream_count * size_of::<&[u8]>(),
+    })?;
     for i in 0..opts.stream_count {
         let what = format!("opts.streams[{i}]");
         // SAFETY: as promised: stream_count pointers.

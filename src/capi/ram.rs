@@ -2,7 +2,7 @@
 
 use super::abi::*;
 use super::args::Args;
-use crate::error::Result;
+use crate::error::{Result, try_push};
 use crate::format::STREAM_SIZE_MAX;
 
 /// Checks the regions of a handle; where the last of them ends in the stream.
@@ -26,8 +26,10 @@ pub unsafe fn check(
         // SAFETY: as promised: `count` pointers to structs.
         let region = unsafe { args.read(*regions.add(i), &what) }?;
         let len = check_region(args, &region, &what, page_size)?;
-        memory.push((region.addr as u64, region.addr as u64 + len, i));
-        stream.push((region.offset, region.offset + len, i));
+        let (begin, what) = (region.addr as u64, "a list of regions");
+        try_push(&mut memory, (begin, begin + len, i), what)?;
+        let run = (region.offset, region.offset + len, i);
+        try_push(&mut stream, run, what)?;
     }
     check_disjoint(args, &mut memory, "in memory")?;
     check_disjoint(args, &mut stream, "in the stream")?;

@@ -3,7 +3,7 @@
 use zstd::zstd_safe::{DCtx, DDict, find_frame_compressed_size, get_error_name};
 
 use super::encode::is_no_memory;
-use crate::error::{Error, Result, Why};
+use crate::error::{NoMemory, Result, Why};
 use crate::format::Codec;
 
 /// RFC 8878, section 3.1.1.
@@ -16,6 +16,8 @@ const EMPTY_FRAME: [u8; 9] = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0];
 /// Bytes of the window that a frame may declare. We decode a block in one piece and need none, but
 /// a reader that decodes in steps does.
 const WINDOW_MAX: u64 = 1 << 27;
+/// About what a decoder takes.
+const DECODER_MEMORY: usize = 96 << 10;
 
 /// A dictionary, digested for decoding. Shared by all decoders of a snapshot.
 pub struct DecodeDictionary(DDict<'static>);
@@ -38,10 +40,11 @@ impl DecodeDictionary {
             .decompress_using_dict(&mut [0u8; 1][..], &EMPTY_FRAME, bytes);
         match used {
             Err(code) if !is_no_memory(code) => Ok(None),
-            _ => Err(Error::NoMemory {
+            _ => Err(NoMemory {
                 what: "a dictionary",
                 bytes: bytes.len(),
-            }),
+            }
+            .into()),
         }
     }
 }
@@ -54,9 +57,9 @@ pub struct Decoder {
 impl Decoder {
     /// A new context.
     pub fn new() -> Result<Self> {
-        let no_memory = Error::NoMemory {
+        let no_memory = NoMemory {
             what: "a zstd decoder",
-            bytes: 96 << 10,
+            bytes: DECODER_MEMORY,
         };
         Ok(Decoder {
             zstd: DCtx::try_create().ok_or(no_memory)?,
@@ -126,5 +129,12 @@ fn window(frame: &[u8]) -> u64 {
 }
 
 fn zstd_why(code: usize) -> Why {
+    if is_no_memory(code) {
+        return NoMemory {
+            what: "a zstd decoder",
+            bytes: DECODER_MEMORY,
+        }
+        .into();
+    }
     Why::Text(format!("zstd: {}", get_error_name(code)))
 }

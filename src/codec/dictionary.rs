@@ -3,7 +3,7 @@
 use zstd::zstd_safe::train_from_buffer;
 
 use super::encode::{EncodeDictionary, Encoder, Method, is_no_memory};
-use crate::error::{Error, Result, try_reserve, try_zeroed};
+use crate::error::{NoMemory, Result, try_reserve, try_zeroed};
 use crate::format::DICTIONARY_MAX;
 
 /// Bytes to train on at most: four times as much took four times as long and saved no more.
@@ -42,10 +42,11 @@ pub fn train(samples: &[&[u8]], method: Method, total: u64) -> Result<Option<Vec
         Ok(len) => dictionary.truncate(len),
         // What is stored must not depend on how much memory there was.
         Err(code) if is_no_memory(code) => {
-            return Err(Error::NoMemory {
+            return Err(NoMemory {
                 what: "training a dictionary, samples at least",
                 bytes: together.len(),
-            });
+            }
+            .into());
         }
         Err(_) => return Ok(None),
     }

@@ -4,12 +4,10 @@ use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_outpu
 use zstd::zstd_safe::zstd_sys;
 use zstd::zstd_safe::{CCtx, CDict, CParameter, compress_bound, get_error_name};
 
-use crate::error::{Error, Result, try_grow, try_zeroed};
+use crate::error::{Error, NoMemory, Result, try_grow, try_with_capacity};
 use crate::format::Codec;
 use crate::profile::{Compression, Profile};
 
-/// Bytes of both tables of an lz4 encoder.
-const LZ4_TABLES: usize = 24 << 10;
 /// A block must shrink by a 64th to be worth decoding on every read.
 const WORTH_SHIFT: u32 = 6;
 
@@ -19,13 +17,13 @@ pub struct EncodeDictionary(CDict<'static>);
 impl EncodeDictionary {
     /// Digests a dictionary; a copy of it is kept.
     pub fn new(bytes: &[u8], level: i32) -> Result<Self> {
-        let no_memory = Error::NoMemory {
+        let no_memory = NoMemory {
             what: "a dictionary",
             bytes: bytes.len(),
         };
         CDict::try_create(bytes, level)
             .map(EncodeDictionary)
-            .ok_or(no_memory)
+            .ok_or(no_memory.into())
     }
 
     /// Bytes of memory that it takes.
@@ -56,8 +54,9 @@ impl From<&Profile> for Method {
 pub struct Encoder<'d> {
     zstd: Option<CCtx<'d>>,
     codec: Codec,
-    /// For short blocks and for others; none for another codec.
-    lz4: Option<[CompressTable; 2]>,
+    /// For short blocks and for others; none for another codec. Without its feature "alloc" the
+    /// crate keeps them in the values: its own allocations end the process when they fail.
+    lz4: Vec<CompressTable>,
 }
 
 impl<'d> Encoder<'d> {
@@ -65,7 +64,7 @@ impl<'d> Encoder<'d> {
     pub fn new(method: Method, dictionary: Option<&'d EncodeDictionary>) -> Result<Self> {
         let (mut zstd, mut codec) = (None, Codec::Zstd);
         if method.compression == Compression::Zstd {
-            let no_memory = Error::NoMemory {
+            let no_memory = NoMemory {
                 what: "a zstd encoder",
                 bytes: 1 << 20,
             };
@@ -85,11 +84,11 @@ impl<'d> Encoder<'d> {
             }
             zstd = Some(ctx);
         }
-        let mut lz4 = None;
+        let mut lz4 = Vec::new();
         if method.compression == Compression::Lz4 {
-            // The crate's own allocations end the process when they fail: ask before it does.
-            drop(try_zeroed(LZ4_TABLES, "an lz4 encoder")?);
-            lz4 = Some([CompressTable::small(), CompressTable::large()]);
+            lz4 = try_with_capacity(2, "an lz4 encoder")?;
+            lz4.push(CompressTable::small());
+            lz4.push(CompressTable::large());
         }
         Ok(Encoder { zstd, codec, lz4 })
     }
@@ -97,8 +96,8 @@ impl<'d> Encoder<'d> {
     /// Compresses `block`, or tells that it is better stored as it is: then `out` is left empty,
     /// so that the caller can write `block` itself without a copy.
     pub fn encode(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<Codec> {
-        let (codec, len) = match (self.zstd.as_mut(), self.lz4.as_mut()) {
-            (_, Some([small, large])) => {
+        let (codec, len) = match (self.zstd.as_mut(), &mut self.lz4[..]) {
+            (_, [small, large]) => {
                 try_grow(
                     out,
                     get_maximum_output_size(block.len()),
@@ -133,10 +132,11 @@ impl<'d> Encoder<'d> {
 
 fn zstd_error(code: usize) -> Error {
     if is_no_memory(code) {
-        return Error::NoMemory {
+        return NoMemory {
             what: "zstd's tables at least",
             bytes: 1 << 20,
-        };
+        }
+        .into();
     }
     Error::Internal(format!("zstd: {}", get_error_name(code)))
 }

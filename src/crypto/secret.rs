@@ -8,7 +8,7 @@ use std::ptr::{self, NonNull};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use zeroize::Zeroize;
 
-use crate::error::{Error, Result};
+use crate::error::{NoMemory, Result};
 
 /// Memory of its own from the kernel: left out of core dumps, all zero in a forked child, and
 /// given back to the kernel wiped.
@@ -26,7 +26,7 @@ unsafe impl Sync for Pages {}
 impl Pages {
     /// `len` zero bytes, at least 1, aligned to a page of memory.
     pub fn new(len: usize, what: &'static str) -> Result<Self> {
-        let no_memory = Error::NoMemory { what, bytes: len };
+        let no_memory = NoMemory { what, bytes: len };
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new private mapping at a place that the kernel chooses touches nothing else.
         let mapped = unsafe { mmap_anonymous(ptr::null_mut(), len, protection, MapFlags::PRIVATE) };

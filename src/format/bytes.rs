@@ -66,14 +66,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-#[derive(Default)]
-pub(super) struct Writer {
-    pub out: Vec<u8>,
+/// Writes into room that is all zero, and just as much as is needed.
+pub(super) struct Writer<'a> {
+    room: &'a mut [u8],
+    at: usize,
 }
 
-impl Writer {
+impl<'a> Writer<'a> {
+    pub fn new(room: &'a mut [u8]) -> Self {
+        Writer { room, at: 0 }
+    }
+
+    /// What was written so far.
+    pub fn written(&self) -> &[u8] {
+        self.room.get(..self.at).unwrap_or_default()
+    }
+
     pub fn u8(&mut self, v: u8) {
-        self.out.push(v);
+        self.bytes(&[v]);
     }
 
     pub fn u16(&mut self, v: u16) {
@@ -93,15 +103,20 @@ impl Writer {
     }
 
     pub fn bytes(&mut self, v: &[u8]) {
-        self.out.extend_from_slice(v);
+        let end = self.at + v.len();
+        match self.room.get_mut(self.at..end) {
+            Some(place) => place.copy_from_slice(v),
+            None => debug_assert!(false, "{end} bytes in {}", self.room.len()),
+        }
+        self.at = end;
     }
 
     pub fn zeros(&mut self, n: usize) {
-        self.out.resize(self.out.len() + n, 0);
+        self.zeros_to(self.at + n);
     }
 
     pub fn zeros_to(&mut self, len: usize) {
-        debug_assert!(self.out.len() <= len);
-        self.out.resize(len, 0);
+        debug_assert!(self.at <= len && len <= self.room.len());
+        self.at = len;
     }
 }

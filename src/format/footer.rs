@@ -26,13 +26,14 @@ pub struct Footer {
 
 impl Footer {
     /// What the MAC is of.
-    pub fn mac_input(&self) -> Vec<u8> {
+    pub fn mac_input(&self) -> [u8; PAGE_4K] {
         super::without_mac(self.encode(), MAC_AT)
     }
 
     /// The 4 KiB of this footer.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
+    pub fn encode(&self) -> [u8; PAGE_4K] {
+        let mut page = [0; PAGE_4K];
+        let mut w = Writer::new(&mut page);
         w.bytes(&MAGIC);
         w.u32(VERSION);
         w.u32(self.root_len);
@@ -42,8 +43,8 @@ impl Footer {
         w.bytes(&self.piece_hash);
         w.bytes(&self.mac);
         w.zeros_to(CRC_AT);
-        w.u32(crc32c::crc32c(&w.out));
-        w.out
+        w.u32(crc32c::crc32c(w.written()));
+        page
     }
 
     /// Decodes the last 4 KiB of a file that is `file_len` bytes long.
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(Footer::decode(&good, 20_000).unwrap(), footer);
         assert!(Footer::decode(&good, 20_001).is_err());
         for at in 0..good.len() {
-            let mut bad = good.clone();
+            let mut bad = good;
             bad[at] ^= 1;
             assert!(Footer::decode(&bad, 20_000).is_err(), "byte {at}");
             assert!(Footer::decode(&good[..at], 20_000).is_err(), "cut at {at}");

@@ -55,13 +55,14 @@ impl Header {
 
     /// What the MAC of a header of these 4 KiB is of. Of its bytes, and not of its fields: of names
     /// there may be others than we would write.
-    pub fn mac_input(bytes: &[u8]) -> Vec<u8> {
-        super::without_mac(bytes.to_vec(), MAC_AT)
+    pub fn mac_input(bytes: &[u8; PAGE_4K]) -> [u8; PAGE_4K] {
+        super::without_mac(*bytes, MAC_AT)
     }
 
     /// The 4 KiB of this header.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
+    pub fn encode(&self) -> [u8; PAGE_4K] {
+        let mut page = [0; PAGE_4K];
+        let mut w = Writer::new(&mut page);
         w.bytes(&MAGIC);
         w.u32(VERSION);
         w.u32(PAGE_4K as u32);
@@ -75,15 +76,15 @@ impl Header {
             .iter()
             .filter(|(bit, _)| self.incompat & bit != 0)
         {
-            let end = w.out.len() + NAME_LEN;
+            let end = w.written().len() + NAME_LEN;
             w.u8(1);
             w.u8(bit.trailing_zeros() as u8);
             w.bytes(name.as_bytes());
             w.zeros_to(end);
         }
         w.zeros_to(CRC_AT);
-        w.u32(crc32c::crc32c(&w.out));
-        w.out
+        w.u32(crc32c::crc32c(w.written()));
+        page
     }
 
     /// Decodes and checks, in this order: magic, version, incompat bits, checksum.
@@ -205,7 +206,7 @@ fn feature_name(header: &[u8], bit: u32) -> String {
 mod tests {
     use super::*;
 
-    fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
+    fn reseal(mut bytes: [u8; PAGE_4K]) -> [u8; PAGE_4K] {
         let crc = crc32c::crc32c(&bytes[..CRC_AT]).to_le_bytes();
         bytes[CRC_AT..].copy_from_slice(&crc);
         bytes
@@ -216,7 +217,7 @@ mod tests {
         let good = Header::default().encode();
         assert_eq!(Header::decode(&good, "t").unwrap(), Header::default());
         for at in 0..good.len() {
-            let mut bad = good.clone();
+            let mut bad = good;
             bad[at] ^= 0x40;
             assert!(Header::decode(&bad, "t").is_err(), "byte {at}");
             assert!(Header::decode(&good[..at], "t").is_err(), "cut at {at}");
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn magic_then_version_then_features_then_checksum() {
         let good = Header::default().encode();
-        let mut newer = good.clone();
+        let mut newer = good;
         newer[8] = 2;
         assert!(matches!(
             Header::decode(&newer, "t"),

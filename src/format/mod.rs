@@ -103,7 +103,7 @@ impl Pointer {
     /// Encoded length.
     pub const LEN: usize = 56;
 
-    fn encode(&self, w: &mut bytes::Writer) {
+    fn encode(&self, w: &mut bytes::Writer<'_>) {
         w.u64(self.offset);
         w.u32(self.stored_len);
         w.u32(self.decoded_len);
@@ -139,7 +139,7 @@ impl Pointer {
 }
 
 /// A 4 KiB structure as its MAC is of it: with zeros for MAC and checksum.
-fn without_mac(mut bytes: Vec<u8>, mac_at: usize) -> Vec<u8> {
+fn without_mac(mut bytes: [u8; PAGE_4K], mac_at: usize) -> [u8; PAGE_4K] {
     for range in [mac_at..mac_at + 32, PAGE_4K - 4..PAGE_4K] {
         if let Some(field) = bytes.get_mut(range) {
             field.fill(0);

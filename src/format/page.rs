@@ -7,8 +7,11 @@
 use super::bytes::{Reader, Writer};
 use super::{BLOCK_MAX, DATA_SPACE_MAX, HEIGHT_MAX, STREAM_SIZE_MAX, STREAMS_MAX};
 use super::{Codec, Decoded, Hash, PAGE_4K, PAGE_MAX, Pointer, UnitHash, codec};
+use crate::error::{Result, try_with_capacity, try_zeroed};
 
 const HEAD: usize = 32;
+/// What memory is for.
+const PAGE: &str = "a page of the index";
 const KIND_EXTENTS: u8 = 1;
 const KIND_BLOCKS: u8 = 2;
 const KIND_UNITS: u8 = 3;
@@ -119,17 +122,30 @@ const fn capacity(len: usize) -> usize {
     (PAGE_MAX - HEAD) / len
 }
 
-fn head(kind: u8, level: u8, count: usize, key: PageKey, base: u64) -> Writer {
-    let mut w = Writer::default();
-    w.u8(kind);
-    w.u8(level);
-    w.u16(0);
-    w.u32(count as u32);
-    w.u32(key.stream);
-    w.u32(0);
-    w.u64(key.at);
-    w.u64(base);
-    w
+/// What a page begins with.
+struct Lead {
+    kind: u8,
+    level: u8,
+    key: PageKey,
+    base: u64,
+}
+
+impl Lead {
+    /// The bytes of a page of `count` entries, each `len` bytes wide, which `fill` writes.
+    fn page(self, count: usize, len: usize, fill: impl FnOnce(&mut Writer<'_>)) -> Result<Vec<u8>> {
+        let mut bytes = try_zeroed(HEAD + count * len, PAGE)?;
+        let mut w = Writer::new(&mut bytes);
+        w.u8(self.kind);
+        w.u8(self.level);
+        w.u16(0);
+        w.u32(count as u32);
+        w.u32(self.key.stream);
+        w.u32(0);
+        w.u64(self.key.at);
+        w.u64(self.base);
+        fill(&mut w);
+        Ok(bytes)
+    }
 }
 
 struct Head<'a> {
@@ -166,7 +182,11 @@ fn read_head(bytes: &[u8], kind: u8, level: u8, entry_len: usize) -> Decoded<Hea
 
 /// Reads a column of `n` values.
 fn column<T>(n: usize, mut read: impl FnMut() -> Decoded<T>) -> Decoded<Vec<T>> {
-    (0..n).map(|_| read()).collect()
+    let mut values = try_with_capacity(n, PAGE)?;
+    for _ in 0..n {
+        values.push(read()?);
+    }
+    Ok(values)
 }
 
 impl ExtentPage {
@@ -175,8 +195,7 @@ impl ExtentPage {
     pub const CAPACITY: usize = capacity(Self::ENTRY);
 
     /// The decoded bytes of this page.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = head(KIND_EXTENTS, 0, self.entries.len(), self.key, 0);
+    pub fn encode(&self) -> Result<Vec<u8>> {
         let parts = |e: &ExtentEntry| match e.target {
             Target::Data(at) => (1u8, at, 0, 0),
             Target::Zero => (2, 0, 0, 0),
@@ -186,12 +205,19 @@ impl ExtentPage {
                 at,
             } => (3, at, ancestor, stream),
         };
-        self.entries.iter().for_each(|e| w.u64(e.len));
-        self.entries.iter().for_each(|e| w.u64(parts(e).1));
-        self.entries.iter().for_each(|e| w.u8(parts(e).0));
-        self.entries.iter().for_each(|e| w.u16(parts(e).2));
-        self.entries.iter().for_each(|e| w.u16(parts(e).3));
-        w.out
+        let lead = Lead {
+            kind: KIND_EXTENTS,
+            level: 0,
+            key: self.key,
+            base: 0,
+        };
+        lead.page(self.entries.len(), Self::ENTRY, |w| {
+            self.entries.iter().for_each(|e| w.u64(e.len));
+            self.entries.iter().for_each(|e| w.u64(parts(e).1));
+            self.entries.iter().for_each(|e| w.u8(parts(e).0));
+            self.entries.iter().for_each(|e| w.u16(parts(e).2));
+            self.entries.iter().for_each(|e| w.u16(parts(e).3));
+        })
     }
 
     /// Decodes a page, and checks all that can be checked without its surroundings.
@@ -208,7 +234,7 @@ impl ExtentPage {
         let ancestors = column(count, || r.u16())?;
         let streams = column(count, || r.u16())?;
         let mut end = key.at;
-        let mut entries = Vec::with_capacity(count);
+        let mut entries = try_with_capacity(count, PAGE)?;
         for i in 0..count {
             let (len, at) = (lens[i], targets[i]);
             let target = match (kinds[i], at, ancestors[i], streams[i]) {
@@ -246,19 +272,24 @@ impl BlockPage {
     pub const CAPACITY: usize = capacity(Self::ENTRY);
 
     /// The decoded bytes of this page.
-    pub fn encode(&self) -> Vec<u8> {
-        let key = PageKey {
-            stream: 0,
-            at: self.at,
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let lead = Lead {
+            kind: KIND_BLOCKS,
+            level: 0,
+            key: PageKey {
+                stream: 0,
+                at: self.at,
+            },
+            base: self.base,
         };
-        let mut w = head(KIND_BLOCKS, 0, self.entries.len(), key, self.base);
-        self.entries.iter().for_each(|e| w.u32(e.stored_len));
-        self.entries.iter().for_each(|e| w.u32(e.decoded_len));
-        self.entries.iter().for_each(|e| w.u8(e.codec as u8));
-        w.zeros(self.entries.len()); // filters: none yet
-        self.entries.iter().for_each(|e| w.u32(e.crc));
-        self.entries.iter().for_each(|e| w.bytes(&e.hash));
-        w.out
+        lead.page(self.entries.len(), Self::ENTRY, |w| {
+            self.entries.iter().for_each(|e| w.u32(e.stored_len));
+            self.entries.iter().for_each(|e| w.u32(e.decoded_len));
+            self.entries.iter().for_each(|e| w.u8(e.codec as u8));
+            w.zeros(self.entries.len()); // filters: none yet
+            self.entries.iter().for_each(|e| w.u32(e.crc));
+            self.entries.iter().for_each(|e| w.bytes(&e.hash));
+        })
     }
 
     /// Decodes a page, and checks all that can be checked without its surroundings.
@@ -278,7 +309,7 @@ impl BlockPage {
         let crcs = column(count, || r.u32())?;
         let hashes = column(count, || r.array())?;
         let (mut at, mut file) = (key.at, base);
-        let mut entries = Vec::with_capacity(count);
+        let mut entries = try_with_capacity(count, PAGE)?;
         for i in 0..count {
             let (stored_len, decoded_len) = (stored_lens[i], decoded_lens[i]);
             let fits = match codecs[i] {
@@ -312,31 +343,40 @@ impl BlockPage {
 
 impl UnitPage {
     /// 4 KiB units that fit a page.
-    pub const CAPACITY: usize = capacity(16);
+    pub const CAPACITY: usize = capacity(Self::entry(false));
     /// Units with a length of their own that fit a page.
-    pub const CAPACITY_CDC: usize = capacity(20);
+    pub const CAPACITY_CDC: usize = capacity(Self::entry(true));
+
+    const fn entry(cdc: bool) -> usize {
+        if cdc { 4 + 16 } else { 16 }
+    }
 
     /// The decoded bytes of this page.
-    pub fn encode(&self) -> Vec<u8> {
-        let key = PageKey {
-            stream: 0,
-            at: self.at,
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let lead = Lead {
+            kind: KIND_UNITS,
+            level: 0,
+            key: PageKey {
+                stream: 0,
+                at: self.at,
+            },
+            base: 0,
         };
-        let mut w = head(KIND_UNITS, 0, self.hashes.len(), key, 0);
-        self.lens.iter().for_each(|len| w.u32(*len));
-        self.hashes.iter().for_each(|hash| w.bytes(hash));
-        w.out
+        let entry = Self::entry(!self.lens.is_empty());
+        lead.page(self.hashes.len(), entry, |w| {
+            self.lens.iter().for_each(|len| w.u32(*len));
+            self.hashes.iter().for_each(|hash| w.bytes(hash));
+        })
     }
 
     /// Decodes a page; `cdc` tells whether units have lengths of their own.
     pub fn decode(bytes: &[u8], cdc: bool) -> Decoded<Self> {
-        let entry = if cdc { 20 } else { 16 };
         let Head {
             count,
             key,
             base,
             rest: mut r,
-        } = read_head(bytes, KIND_UNITS, 0, entry)?;
+        } = read_head(bytes, KIND_UNITS, 0, Self::entry(cdc))?;
         let lens = if cdc {
             column(count, || r.u32())?
         } else {
@@ -372,16 +412,21 @@ impl NodePage {
     pub const CAPACITY: usize = capacity(Self::ENTRY);
 
     /// The decoded bytes of this page; `tree` is the kind of its leaves.
-    fn encode_kind(&self, kind: u8) -> Vec<u8> {
-        let key = self.children.first().map_or(PageKey::default(), |c| c.key);
-        let mut w = head(kind, self.level, self.children.len(), key, 0);
-        for child in &self.children {
-            w.u32(child.key.stream);
-            w.u32(0);
-            w.u64(child.key.at);
-            child.pointer.encode(&mut w);
-        }
-        w.out
+    fn encode_kind(&self, kind: u8) -> Result<Vec<u8>> {
+        let lead = Lead {
+            kind,
+            level: self.level,
+            key: self.children.first().map_or(PageKey::default(), |c| c.key),
+            base: 0,
+        };
+        lead.page(self.children.len(), Self::ENTRY, |w| {
+            for child in &self.children {
+                w.u32(child.key.stream);
+                w.u32(0);
+                w.u64(child.key.at);
+                child.pointer.encode(w);
+            }
+        })
     }
 
     fn decode_kind(bytes: &[u8], kind: u8, level: u8) -> Decoded<Self> {
@@ -426,7 +471,7 @@ pub enum TreeKind {
 
 impl TreeKind {
     /// The decoded bytes of a node of this tree.
-    pub fn encode_node(self, node: &NodePage) -> Vec<u8> {
+    pub fn encode_node(self, node: &NodePage) -> Result<Vec<u8>> {
         node.encode_kind(self as u8)
     }
 
@@ -479,7 +524,10 @@ mod tests {
                 },
             ],
         };
-        assert_eq!(ExtentPage::decode(&extents.encode()).unwrap(), extents);
+        assert_eq!(
+            ExtentPage::decode(&extents.encode().unwrap()).unwrap(),
+            extents
+        );
         let entry = BlockEntry {
             stored_len: 9,
             decoded_len: 10,
@@ -492,7 +540,7 @@ mod tests {
             base: 4096,
             entries: vec![entry; BlockPage::CAPACITY],
         };
-        let bytes = blocks.encode();
+        let bytes = blocks.encode().unwrap();
         assert!(bytes.len() <= PAGE_MAX);
         assert_eq!(BlockPage::decode(&bytes).unwrap(), blocks);
         for (lens, cdc) in [(vec![], false), (vec![5, 6], true)] {
@@ -501,7 +549,10 @@ mod tests {
                 lens,
                 hashes: vec![[1; 16], [2; 16]],
             };
-            assert_eq!(UnitPage::decode(&units.encode(), cdc).unwrap(), units);
+            assert_eq!(
+                UnitPage::decode(&units.encode().unwrap(), cdc).unwrap(),
+                units
+            );
         }
         let child = |at| ChildEntry {
             key: PageKey { stream: 0, at },
@@ -511,7 +562,7 @@ mod tests {
             level: 1,
             children: vec![child(0), child(9)],
         };
-        let bytes = TreeKind::Blocks.encode_node(&node);
+        let bytes = TreeKind::Blocks.encode_node(&node).unwrap();
         assert_eq!(TreeKind::Blocks.decode_node(&bytes, 1).unwrap(), node);
         assert!(TreeKind::Units.decode_node(&bytes, 1).is_err());
         assert!(TreeKind::Blocks.decode_node(&bytes, 2).is_err());
@@ -536,7 +587,10 @@ mod tests {
                 },
             ),
         ] {
-            assert!(ExtentPage::decode(&bad.encode()).is_err(), "{bad:?}");
+            assert!(
+                ExtentPage::decode(&bad.encode().unwrap()).is_err(),
+                "{bad:?}"
+            );
         }
         let entry = BlockEntry {
             stored_len: 9,
@@ -568,15 +622,18 @@ mod tests {
                 base: 4096,
                 entries: vec![bad],
             };
-            assert!(BlockPage::decode(&page.encode()).is_err(), "{bad:?}");
+            assert!(
+                BlockPage::decode(&page.encode().unwrap()).is_err(),
+                "{bad:?}"
+            );
         }
         let page = BlockPage {
             at: u64::MAX - 3,
             base: 4096,
             entries: vec![entry],
         };
-        assert!(BlockPage::decode(&page.encode()).is_err());
-        let bytes = page.encode();
+        assert!(BlockPage::decode(&page.encode().unwrap()).is_err());
+        let bytes = page.encode().unwrap();
         for cut in 0..bytes.len() {
             assert!(BlockPage::decode(&bytes[..cut]).is_err());
         }

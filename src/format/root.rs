@@ -6,8 +6,12 @@ use super::{
     BLOCK_MAX, CDC_MIN, DATA_SPACE_MAX, DICTIONARY_MAX, Decoded, HEIGHT_MAX, Hash, Header,
     NAME_MAX, PAGE_4K, PAGE_MAX, Pointer, STREAM_SIZE_MAX, STREAMS_MAX, VERSION,
 };
+use crate::error::{Result, try_with_capacity, try_zeroed};
 
 const KIND_ROOT: u8 = 4;
+/// Bytes in front of the streams, and of a stream without its name.
+const HEAD: usize = 56 + 2 * Pointer::LEN + 3 * (8 + Pointer::LEN);
+const STREAM: usize = 40;
 
 /// An index tree: nothing, a leaf, or nodes above leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,8 +84,23 @@ impl RootPage {
     }
 
     /// The bytes of this page.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        self.encode_in(self.len())
+    }
+
+    /// The bytes of this page as they are sealed: zeros behind it hide how long it is.
+    pub fn encode_padded(&self) -> Result<Vec<u8>> {
+        self.encode_in(self.len().next_multiple_of(PAGE_4K))
+    }
+
+    fn len(&self) -> usize {
+        let streams = self.streams.iter().map(|s| STREAM + s.name.len());
+        HEAD + streams.sum::<usize>()
+    }
+
+    fn encode_in(&self, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = try_zeroed(len, "the root page")?;
+        let mut w = Writer::new(&mut bytes);
         w.u8(KIND_ROOT);
         w.u8(self.compression);
         w.u16(self.streams.len() as u16);
@@ -109,14 +128,7 @@ impl RootPage {
             w.u64(stream.stored_size);
             w.bytes(stream.name.as_bytes());
         }
-        w.out
-    }
-
-    /// The bytes of this page as they are sealed: zeros behind it hide how long it is.
-    pub fn encode_padded(&self) -> Vec<u8> {
-        let mut bytes = self.encode();
-        bytes.resize(bytes.len().next_multiple_of(PAGE_4K), 0);
-        bytes
+        Ok(bytes)
     }
 
     /// Decodes a root page and checks all that can be checked without the other pages. `padded`
@@ -147,7 +159,7 @@ impl RootPage {
         if stream_count > STREAMS_MAX {
             return Err("too many streams".into());
         }
-        let mut streams: Vec<StreamEntry> = Vec::with_capacity(stream_count);
+        let mut streams: Vec<StreamEntry> = try_with_capacity(stream_count, "streams")?;
         for _ in 0..stream_count {
             let stream = StreamEntry::decode(&mut r)?;
             if streams.iter().any(|s| s.name == stream.name) {
@@ -257,7 +269,7 @@ impl StreamEntry {
     }
 }
 
-fn encode_pointer(w: &mut Writer, pointer: &Option<Pointer>) {
+fn encode_pointer(w: &mut Writer<'_>, pointer: &Option<Pointer>) {
     match pointer {
         Some(p) => p.encode(w),
         None => w.zeros(Pointer::LEN),
@@ -334,11 +346,14 @@ mod tests {
     #[test]
     fn comes_back_as_it_went_and_fits() {
         let mut page = sample();
-        assert_eq!(RootPage::decode(&page.encode(), false).unwrap(), page);
-        let padded = page.encode_padded();
+        assert_eq!(
+            RootPage::decode(&page.encode().unwrap(), false).unwrap(),
+            page
+        );
+        let padded = page.encode_padded().unwrap();
         assert_eq!(RootPage::decode(&padded, true).unwrap(), page);
         assert!(RootPage::decode(&padded, false).is_err());
-        assert!(RootPage::decode(&page.encode(), true).is_err());
+        assert!(RootPage::decode(&page.encode().unwrap(), true).is_err());
         let stream = page.streams[0].clone();
         page.streams = (0..STREAMS_MAX)
             .map(|i| StreamEntry {
@@ -347,7 +362,7 @@ mod tests {
                 ..stream.clone()
             })
             .collect();
-        let bytes = page.encode();
+        let bytes = page.encode().unwrap();
         assert!(bytes.len() <= super::super::ROOT_MAX);
         assert_eq!(RootPage::decode(&bytes, false).unwrap(), page);
     }
@@ -357,7 +372,10 @@ mod tests {
         let mut page = sample();
         assert_eq!(page.block_len_max(), 65536);
         page.cdc = [CDC_MIN, 4096, 1 << 20];
-        assert_eq!(RootPage::decode(&page.encode(), false).unwrap(), page);
+        assert_eq!(
+            RootPage::decode(&page.encode().unwrap(), false).unwrap(),
+            page
+        );
         assert_eq!(page.block_len_max(), 1 << 20);
         page.cdc[2] = 8192;
         assert_eq!(page.block_len_max(), 65536);
@@ -429,15 +447,18 @@ mod tests {
                 ..good.clone()
             },
         ] {
-            assert!(RootPage::decode(&bad.encode(), false).is_err(), "{bad:?}");
+            assert!(
+                RootPage::decode(&bad.encode().unwrap(), false).is_err(),
+                "{bad:?}"
+            );
         }
         // A pointer to a page of ancestors, where the header does not say that there are any.
-        let mut thin = good.encode();
+        let mut thin = good.encode().unwrap();
         let dictionary = 56..112;
         thin.copy_within(dictionary, 112);
         let why = RootPage::decode(&thin, false).unwrap_err().to_string();
         assert!(why.contains("ancestors"), "{why}");
-        let bytes = good.encode();
+        let bytes = good.encode().unwrap();
         for cut in 0..bytes.len() {
             assert!(
                 RootPage::decode(&bytes[..cut], false).is_err(),

@@ -48,8 +48,9 @@ pub struct SlotPage {
 
 impl SlotPage {
     /// The 4 KiB of one copy.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
+    pub fn encode(&self) -> [u8; PAGE_4K] {
+        let mut page = [0; PAGE_4K];
+        let mut w = Writer::new(&mut page);
         w.bytes(&MAGIC);
         w.u32(VERSION);
         w.u32(0);
@@ -58,7 +59,7 @@ impl SlotPage {
         w.bytes(&self.mac);
         w.zeros_to(SLOTS_FROM);
         for slot in &self.slots {
-            let end = w.out.len() + SLOT_LEN;
+            let end = w.written().len() + SLOT_LEN;
             if let Some(slot) = slot {
                 w.u8(ARGON2ID);
                 w.zeros(3);
@@ -73,8 +74,8 @@ impl SlotPage {
             w.zeros_to(end);
         }
         w.zeros_to(CRC_AT);
-        w.u32(crc32c::crc32c(&w.out));
-        w.out
+        w.u32(crc32c::crc32c(w.written()));
+        page
     }
 
     /// Decodes a copy. Numbers of Argon2id are not judged here.
@@ -106,7 +107,7 @@ impl SlotPage {
     }
 
     /// What the MAC is of.
-    pub fn mac_input(&self) -> Vec<u8> {
+    pub fn mac_input(&self) -> [u8; PAGE_4K] {
         super::without_mac(self.encode(), MAC_AT)
     }
 }
@@ -187,10 +188,9 @@ mod tests {
     #[test]
     fn every_changed_byte_and_every_cut_is_refused() {
         let good = page(1).encode();
-        assert_eq!(good.len(), PAGE_4K);
         assert_eq!(SlotPage::decode(&good).unwrap(), page(1));
         for at in 0..good.len() {
-            let mut bad = good.clone();
+            let mut bad = good;
             bad[at] ^= 0x10;
             assert!(SlotPage::decode(&bad).is_err(), "byte {at}");
             assert!(SlotPage::decode(&good[..at]).is_err(), "cut at {at}");
@@ -203,7 +203,7 @@ mod tests {
         let good = page(1).encode();
         assert!(is_authentic(page(1)));
         for at in MAGIC.len()..CRC_AT {
-            let mut bad = good.clone();
+            let mut bad = good;
             bad[at] ^= 1;
             let crc = crc32c::crc32c(&bad[..CRC_AT]).to_le_bytes();
             bad[CRC_AT..].copy_from_slice(&crc);
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn the_newest_whole_copy_counts() {
         let [a, b] = [page(1).encode(), page(2).encode()];
-        let mut torn = b.clone();
+        let mut torn = b;
         torn[3000] ^= 1;
         assert_eq!(newest([&a, &a]), Some(0));
         assert_eq!(newest([&a, &b]), Some(1));

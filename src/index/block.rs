@@ -81,7 +81,7 @@ impl Index {
     }
 
     pub(crate) fn bad_block(&self, block: &Block, why: Why) -> Error {
-        self.corrupt(format!("block at byte {}: {why}", block.file_at))
+        self.corrupt(why.within(&format!("block at byte {}", block.file_at)))
     }
 
     /// The dictionary, read at first use.
@@ -99,8 +99,8 @@ impl Index {
         let Some(pointer) = &self.root.dictionary else {
             return Err(self.corrupt("a block needs a dictionary, but there is none"));
         };
-        let misfit =
-            |why: Why| self.corrupt(format!("dictionary at byte {}: {why}", pointer.offset));
+        let place = format!("dictionary at byte {}", pointer.offset);
+        let misfit = |why: Why| self.corrupt(why.within(&place));
         let bytes = self.pointed(PieceKind::Dictionary, pointer, misfit)?;
         DecodeDictionary::new(&bytes)?
             .ok_or_else(|| misfit("it is no Zstandard dictionary (RFC 8878, section 5)".into()))

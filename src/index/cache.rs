@@ -77,6 +77,10 @@ impl<V> Cache<V> {
         while shard.weight + weight > self.shard_capacity {
             fallen = Some(shard.evict()?);
         }
+        // Without memory to keep it by, it is not kept.
+        if shard.slots.try_reserve(1).is_err() || shard.places.try_reserve(1).is_err() {
+            return Some(value);
+        }
         let place = shard.slots.len();
         shard.places.insert(key, place);
         shard.slots.push(Slot {

@@ -62,10 +62,10 @@ impl OpenOptions<'_> {
 pub(crate) struct Ends {
     pub header: Header,
     /// The header's 4 KiB.
-    pub header_bytes: Vec<u8>,
+    pub header_bytes: [u8; PAGE_4K],
     pub footer: Footer,
     /// The key slots of an encrypted file.
-    pub slots: Option<Box<SlotCopies>>,
+    pub slots: Option<SlotCopies>,
     /// The root page as stored.
     stored_root: Vec<u8>,
 }
@@ -156,16 +156,19 @@ impl Ends {
         let operand = storage.operand();
         let corrupt = |why: Why| Error::corrupt(operand, why);
         let size = storage.size();
-        let mut head = try_zeroed(size.min(PAGE_4K as u64) as usize, "a header")?;
-        storage.read_at(0, &mut head)?;
-        let header = Header::decode(&head, operand)?;
+        let mut header_bytes = [0; PAGE_4K];
+        let head = header_bytes
+            .get_mut(..size.min(PAGE_4K as u64) as usize)
+            .unwrap_or_default();
+        storage.read_at(0, head)?;
+        let header = Header::decode(head, operand)?;
         control.check()?;
         let mut slots = None;
         if header.is_encrypted() {
             if size < body_start(&header) {
                 return Err(corrupt("cut short within the key slots".into()));
             }
-            let mut copies = Box::new(SlotCopies([[0; PAGE_4K]; 2]));
+            let mut copies = SlotCopies([[0; PAGE_4K]; 2]);
             storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
             // Read while somebody writes them, both may look torn: the second look decides.
             if newest([&copies.0[0], &copies.0[1]]).is_none() {
@@ -195,12 +198,14 @@ impl Ends {
         if footer.root_offset < body_start(&header) {
             return Err(corrupt("the root page lies within the key slots".into()));
         }
-        let stored_root = before
-            .len()
-            .checked_sub(footer.root_len as usize)
-            .and_then(|at| before.get(at..))
+        let (end, root_len) = (before.len(), footer.root_len as usize);
+        let root_at = end
+            .checked_sub(root_len)
             .ok_or_else(|| corrupt("the root page does not lie in front of the footer".into()))?;
-        let hash = root_hash(&header, stored_root);
+        let mut stored_root = tail;
+        stored_root.truncate(end);
+        stored_root.drain(..root_at);
+        let hash = root_hash(&header, &stored_root);
         if hash != footer.root {
             return Err(corrupt(
                 format!(
@@ -213,10 +218,10 @@ impl Ends {
         }
         Ok(Ends {
             header,
-            header_bytes: head,
+            header_bytes,
             footer,
             slots,
-            stored_root: stored_root.to_vec(),
+            stored_root,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Index pages as they are held in memory: checked, with the sums that a binary search needs.
 
-use crate::error::Why;
+use crate::error::{NoMemory, Why, try_with_capacity};
 use crate::format::{
     BlockEntry, BlockPage, CDC_MIN, Decoded, ExtentEntry, ExtentPage, NodePage, PAGE_4K, PageKey,
     Pointer, RootPage, SEAL_LEN, Target, TreeKind, UnitHash, UnitPage,
@@ -77,6 +77,8 @@ pub(crate) struct Bounds<'a> {
     pub file_end: u64,
 }
 
+/// What memory is for.
+const PAGE: &str = "a page of the index";
 const NOT_ALIGNED: &str = "an extent or block is not aligned to pages of 4096 bytes";
 
 fn aligned(at: u64) -> bool {
@@ -152,7 +154,7 @@ impl Page {
             TreeKind::Units => Page::Units(UnitLeaf::new(UnitPage::decode(
                 bytes,
                 bounds.root.is_cdc(),
-            )?)),
+            )?)?),
         })
     }
 
@@ -184,7 +186,7 @@ impl ExtentLeaf {
         let stream = bounds.root.streams.get(page.key.stream as usize);
         let size = stream.ok_or("a page of extents of no stream")?.size;
         let mut at = page.key.at;
-        let mut starts = Vec::with_capacity(page.entries.len() + 1);
+        let mut starts = try_with_capacity(page.entries.len() + 1, PAGE)?;
         for (i, entry) in page.entries.iter().enumerate() {
             bounds.check_extent(at, entry, size)?;
             if let Some(next) = page.entries.get(i + 1) {
@@ -262,7 +264,7 @@ impl ExtentLeaf {
 impl BlockLeaf {
     fn new(page: BlockPage, bounds: &Bounds<'_>) -> Decoded<Self> {
         let (mut at, mut file_at) = (page.at, page.base);
-        let mut blocks = Vec::with_capacity(page.entries.len());
+        let mut blocks = try_with_capacity(page.entries.len(), PAGE)?;
         for entry in page.entries {
             if bounds.sealed && entry.crc != 0 {
                 return Err("a sealed block has a checksum".into());
@@ -325,20 +327,17 @@ impl Block {
 }
 
 impl UnitLeaf {
-    fn new(page: UnitPage) -> Self {
-        let ends = page
-            .lens
-            .iter()
-            .scan(page.at, |at, len| {
-                *at += u64::from(*len);
-                Some(*at)
-            })
-            .collect();
-        UnitLeaf {
+    fn new(page: UnitPage) -> Result<Self, NoMemory> {
+        let mut ends = try_with_capacity(page.lens.len(), PAGE)?;
+        ends.extend(page.lens.iter().scan(page.at, |at, len| {
+            *at += u64::from(*len);
+            Some(*at)
+        }));
+        Ok(UnitLeaf {
             at: page.at,
             ends,
             hashes: page.hashes,
-        }
+        })
     }
 
     /// Where the page ends in data space.

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::codec::Decoder;
-use crate::error::{Result, try_grow};
+use crate::error::{Result, try_grow, try_push};
 
 /// Contexts and buffers that one thread decodes with.
 pub(crate) struct Scratch {
@@ -81,7 +81,8 @@ impl Pool {
             scratch.block = Vec::new();
         }
         if idle.len() < Self::COUNT_MAX {
-            idle.push(scratch);
+            // Without memory to keep it by, it is not kept.
+            let _ = try_push(&mut idle, scratch, "a list of buffers");
         }
     }
 

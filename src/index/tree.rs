@@ -145,7 +145,10 @@ impl Index {
             if span.first == key {
                 visit(&pointer);
             }
-            let misfit = |text: &str| broken(span, self.corrupt(page_text(kind, &pointer, text)));
+            let misfit = |text: &str| {
+                let why = Why::from(text).within(&page_text(kind, &pointer));
+                broken(span, self.corrupt(why))
+            };
             if loaded.page.first() != span.first {
                 return Err(misfit("it begins elsewhere than its parent says"));
             }
@@ -221,7 +224,7 @@ impl Index {
         if let Some(hit) = cache.get(pointer.offset).filter(|hit| same(hit)) {
             return Ok(hit);
         }
-        let misfit = |why: Why| self.corrupt(page_text(kind, pointer, &why.to_string()));
+        let misfit = |why: Why| self.corrupt(why.within(&page_text(kind, pointer)));
         let bytes = self.pointed(PieceKind::Page, pointer, misfit)?;
         let page = Page::decode(kind, level, &bytes, &self.bounds()).map_err(misfit)?;
         let weight = page.weight();
@@ -280,13 +283,13 @@ impl Index {
     }
 }
 
-fn page_text(kind: TreeKind, pointer: &Pointer, what: &str) -> String {
+fn page_text(kind: TreeKind, pointer: &Pointer) -> String {
     let kind = match kind {
         TreeKind::Extents => "extents",
         TreeKind::Blocks => "blocks",
         TreeKind::Units => "unit hashes",
     };
-    format!("page of {kind} at byte {}: {what}", pointer.offset)
+    format!("page of {kind} at byte {}", pointer.offset)
 }
 
 #[cfg(test)]

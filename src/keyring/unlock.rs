@@ -19,7 +19,7 @@ pub struct Locked<'a> {
     /// The header.
     pub header: &'a Header,
     /// Its 4 KiB, as the file has them.
-    pub header_bytes: &'a [u8],
+    pub header_bytes: &'a [u8; PAGE_4K],
     /// The key slots.
     pub copies: &'a SlotCopies,
     /// The file.

@@ -32,7 +32,7 @@ pub use segment::{Unit, UnitContent};
 
 use crate::codec::{self, EncodeDictionary, Method};
 use crate::control::{Control, Phase};
-use crate::error::{Error, Result, try_reserve};
+use crate::error::{Error, Result, try_with_capacity};
 use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
 use crate::profile::{CdcSizes, Compression, Profile};
@@ -143,8 +143,8 @@ pub fn pack(
     let cdc = options.cdc.then_some(&profile.cdc);
     let plan = plan(&streams, options)?;
     let method = Method::from(profile);
-    let mut entries = Vec::with_capacity(streams.len());
-    let mut sources = Vec::with_capacity(streams.len());
+    let mut entries = try_with_capacity(streams.len(), "streams")?;
+    let mut sources = try_with_capacity(streams.len(), "streams")?;
     for StreamInput { name, kind, source } in streams {
         entries.push(StreamEntry {
             name,
@@ -161,8 +161,7 @@ pub fn pack(
         control.begin(Phase::Train, logical, 0)?;
         let block_size = profile.block_size as usize;
         let samples = sample::samples(&sources, block_size, plan.train, control)?;
-        let mut parts: Vec<&[u8]> = Vec::new();
-        try_reserve(&mut parts, samples.len(), "samples to train on")?;
+        let mut parts: Vec<&[u8]> = try_with_capacity(samples.len(), "samples to train on")?;
         parts.extend(samples.iter().map(|s| &s[..]));
         trained = codec::train(&parts, method, logical)?;
         control.end(0)?;

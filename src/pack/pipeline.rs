@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::hash::hash_segment;
 use super::place::Placer;
@@ -20,8 +20,8 @@ use super::writer::{Extent, StoredBlock, Writer};
 use crate::codec::{EncodeDictionary, Encoder, Method};
 use crate::control::Control;
 use crate::crypto::{Keys, Piece, PieceKind};
-use crate::error::{Error, Result};
-use crate::format::{BlockEntry, Codec};
+use crate::error::{Error, NoMemory, Result, try_push, try_push_back};
+use crate::format::{BlockEntry, Codec, PAGE_4K};
 use crate::panic::guarded;
 use crate::profile::CdcSizes;
 use crate::source::{Decompressors, Source};
@@ -35,7 +35,7 @@ const READY_MAX: usize = 1 << 16;
 /// Work for any thread.
 enum Job {
     Hash(u64, Segment),
-    Pack(u64, PackJob),
+    Pack(u64, Box<PackJob>),
 }
 
 struct PackJob {
@@ -51,6 +51,13 @@ enum Done {
     Packed(u64, Box<Packed>, Duration),
     Failed(Error),
 }
+
+/// An unbounded channel of the crate takes memory for so many messages at once, each with a word
+/// beside it and all with one more, and ends the process where there is none. A bounded one takes
+/// it for all that it may hold.
+const AT_ONCE: usize = 31;
+const _: () = assert!(AT_ONCE * (size_of::<Job>() + 8) + 8 < PAGE_4K);
+const _: () = assert!(AT_ONCE * (size_of::<Done>() + 8) + 8 < PAGE_4K);
 
 /// What a segment took.
 struct Hashing {
@@ -117,7 +124,7 @@ impl<'a> Worker<'a> {
                 Ok(took) => Done::Hashed(number, segment, took),
                 Err(e) => Done::Failed(e),
             },
-            Job::Pack(number, job) => match self.pack(job) {
+            Job::Pack(number, job) => match self.pack(*job) {
                 Ok(packed) => Done::Packed(number, Box::new(packed), start.elapsed()),
                 Err(e) => Done::Failed(e),
             },
@@ -246,10 +253,10 @@ pub fn run<'c>(
     writer: &mut Writer<'_>,
     control: &mut Control<'c>,
 ) -> Result<(Costs, Counts)> {
-    // Every segment or block under way is one job or one result: no send ever waits.
-    let room = plan.segments + plan.blocks + 8;
-    let (jobs, queue) = bounded(room);
-    let (done_in, done) = bounded(room);
+    // Every segment or block under way is one job or one result, which the plan bounds: no send
+    // ever waits, and the channels need no bound of their own.
+    let (jobs, queue) = unbounded();
+    let (done_in, done) = unbounded();
     thread::scope(|scope| {
         for _ in 1..plan.threads {
             let worker = Worker::new(work)?;
@@ -345,6 +352,10 @@ impl Caller<'_, '_, '_> {
             Done::Packed(number, packed, time) => {
                 self.costs.compress += time.saturating_sub(packed.sealing);
                 self.costs.seal += packed.sealing;
+                self.packed.try_reserve(1).map_err(|_| NoMemory {
+                    what: "packed blocks",
+                    bytes: 2 * self.packed.len() * size_of::<(u64, Box<Packed>)>(),
+                })?;
                 self.packed.insert(number, packed);
             }
             Done::Failed(e) => return Err(e),
@@ -378,7 +389,7 @@ impl Caller<'_, '_, '_> {
                     lens: &block.lens,
                 })?;
                 self.blocks_written += 1;
-                self.spare.push(out);
+                try_push(&mut self.spare, out, "a list of buffers")?;
                 if let BlockData::Owned(bytes) = block.data {
                     self.placer.recycle(bytes);
                 }
@@ -426,13 +437,16 @@ impl Caller<'_, '_, '_> {
                     let out = self.spare.pop().unwrap_or_default();
                     let at = self.data_placed;
                     self.data_placed += block.data.bytes().len() as u64;
-                    self.submit(Job::Pack(self.blocks_placed, PackJob { block, at, out }))?;
-                    self.next.push_back(Next::Block(self.blocks_placed));
+                    let job = Box::new(PackJob { block, at, out });
+                    self.submit(Job::Pack(self.blocks_placed, job))?;
+                    let next = Next::Block(self.blocks_placed);
+                    try_push_back(&mut self.next, next, "blocks on their way")?;
                     self.blocks_placed += 1;
                 }
                 Placed::Extents(extents) => {
                     self.waiting_extents += extents.len();
-                    self.next.push_back(Next::Extents(extents));
+                    let next = Next::Extents(extents);
+                    try_push_back(&mut self.next, next, "extents on their way")?;
                 }
             }
         }
@@ -469,10 +483,13 @@ impl Caller<'_, '_, '_> {
                 return Ok(true);
             }
             Some(Item::Segment(segment)) => {
-                self.items.push_back((number, None));
+                try_push_back(&mut self.items, (number, None), "segments on their way")?;
                 self.submit(Job::Hash(number, segment))?;
             }
-            Some(item) => self.items.push_back((number, Some(item))),
+            Some(item) => {
+                let item = (number, Some(item));
+                try_push_back(&mut self.items, item, "runs of zeros on their way")?;
+            }
         }
         self.items_read += 1;
         Ok(true)
@@ -490,7 +507,7 @@ impl Caller<'_, '_, '_> {
 
     fn submit(&self, job: Job) -> Result<()> {
         self.jobs
-            .try_send(job)
-            .map_err(|_| Error::Internal("the job queue is full".to_owned()))
+            .send(job)
+            .map_err(|_| Error::Internal("nobody takes jobs".to_owned()))
     }
 }

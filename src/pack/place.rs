@@ -13,7 +13,7 @@ use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent};
 use super::table::{DedupTable, Lookup, Place};
 use super::writer::Extent;
-use crate::error::{Error, Result, try_grow, try_push, try_reserve};
+use crate::error::{Error, Result, try_grow, try_push, try_push_back, try_reserve};
 use crate::format::{DATA_SPACE_MAX, PAGE_4K, Target, UnitHash};
 
 /// A window is a block of its own when at least three of four of its units are new.
@@ -103,7 +103,8 @@ impl Placer {
 
     /// A buffer that a gathered block no longer needs.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
-        self.spare.push(buffer);
+        // Without memory to keep it by, it is not kept.
+        let _ = try_push(&mut self.spare, buffer, "a list of buffers");
     }
 
     /// A run of zeros.
@@ -466,7 +467,7 @@ impl Placer {
             )));
         }
         self.data_end = end;
-        self.ready.push_back(Placed::Block(block));
+        try_push_back(&mut self.ready, Placed::Block(block), "blocks on their way")?;
         Ok(())
     }
 
@@ -498,7 +499,8 @@ impl Placer {
             }
             return Ok(());
         }
-        self.ready.push_back(Placed::Extents(vec![extent]));
+        let extents = Placed::Extents(vec![extent]);
+        try_push_back(&mut self.ready, extents, "extents on their way")?;
         Ok(())
     }
 

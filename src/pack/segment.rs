@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, Result, try_grow};
+use crate::error::{Error, Result, try_grow, try_push};
 use crate::format::UnitHash;
 use crate::source::{Decompressors, Deferred};
 
@@ -61,11 +61,11 @@ pub struct Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        self.pool
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(bytes);
+        let free = &self.pool.free;
+        let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without memory to keep it by, it is not kept.
+        let _ = try_push(&mut free, bytes, "a list of buffers");
+        drop(free);
         self.pool.out.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use shard::{Home, SLOT, Shard};
 
 use crate::crypto::random;
-use crate::error::{Result, no_memory, try_reserve};
+use crate::error::{Result, try_push_back, try_reserve};
 use crate::format::UnitHash;
 
 /// Where a unit's bytes are. Less than 2^48.
@@ -137,11 +137,7 @@ impl DedupTable {
             }
         }
         if self.inserted.is_multiple_of(STEP) {
-            let bytes = (self.marks.len() + 1) * size_of::<Place>();
-            self.marks
-                .try_reserve(1)
-                .map_err(|_| no_memory("the deduplication table", bytes))?;
-            self.marks.push_back(self.data_end);
+            try_push_back(&mut self.marks, self.data_end, "the deduplication table")?;
         }
         self.inserted += 1;
         match found {

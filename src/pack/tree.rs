@@ -1,6 +1,7 @@
 //! An index tree that grows from its leaves while they are written.
 
-use crate::format::{ChildEntry, NodePage, Tree, TreeKind};
+use crate::error::{Result, try_push};
+use crate::format::{ChildEntry, NodePage, Pointer, Tree, TreeKind};
 
 /// Children of one level that have no parent yet; a parent is made when one more would not fit.
 pub struct TreeBuilder {
@@ -27,12 +28,12 @@ impl TreeBuilder {
     }
 
     /// Takes a leaf that was written. A node that it makes full must be stored and `adopt`ed.
-    pub fn add(&mut self, leaf: ChildEntry) -> Option<FullNode> {
+    pub fn add(&mut self, leaf: ChildEntry) -> Result<Option<FullNode>> {
         self.add_at(0, leaf)
     }
 
     /// Takes a node that was written, one level above its children.
-    pub fn adopt(&mut self, node: FullNode, stored: crate::format::Pointer) -> Option<FullNode> {
+    pub fn adopt(&mut self, node: FullNode, stored: Pointer) -> Result<Option<FullNode>> {
         self.add_at(
             node.level,
             ChildEntry {
@@ -42,21 +43,28 @@ impl TreeBuilder {
         )
     }
 
-    fn add_at(&mut self, level: usize, child: ChildEntry) -> Option<FullNode> {
+    fn add_at(&mut self, level: usize, child: ChildEntry) -> Result<Option<FullNode>> {
         if self.levels.len() == level {
             self.levels.push(Vec::new());
         }
         let full = self.levels[level].len() == NodePage::CAPACITY;
-        let node = if full { self.take_node(level) } else { None };
-        self.levels[level].push(child);
-        node
+        let node = if full { self.take_node(level)? } else { None };
+        try_push(&mut self.levels[level], child, "a page of the index")?;
+        Ok(node)
     }
 
     /// The lowest node that must still be stored, or `None` when only the top is left.
-    pub fn finish_node(&mut self) -> Option<FullNode> {
-        let level = (0..self.levels.len()).find(|level| !self.levels[*level].is_empty())?;
+    pub fn finish_node(&mut self) -> Result<Option<FullNode>> {
+        let filled = |level: &usize| !self.levels[*level].is_empty();
+        let Some(level) = (0..self.levels.len()).find(filled) else {
+            return Ok(None);
+        };
         let is_top = self.levels[level].len() == 1 && level + 1 == self.levels.len();
-        if is_top { None } else { self.take_node(level) }
+        if is_top {
+            Ok(None)
+        } else {
+            self.take_node(level)
+        }
     }
 
     /// The finished tree, after `finish_node` gave nothing more.
@@ -70,25 +78,27 @@ impl TreeBuilder {
         }
     }
 
-    fn take_node(&mut self, level: usize) -> Option<FullNode> {
+    fn take_node(&mut self, level: usize) -> Result<Option<FullNode>> {
         let children = std::mem::take(&mut self.levels[level]);
-        let first = *children.first()?;
+        let Some(&first) = children.first() else {
+            return Ok(None);
+        };
         let node = NodePage {
             level: level as u8 + 1,
             children,
         };
-        Some(FullNode {
+        Ok(Some(FullNode {
             level: level + 1,
             first,
-            bytes: self.kind.encode_node(&node),
-        })
+            bytes: self.kind.encode_node(&node)?,
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Codec, PageKey, Pointer};
+    use crate::format::{Codec, PageKey};
 
     /// Builds a tree of `leaves` in a pretended file and walks it back.
     fn walk(leaves: u64) -> u32 {
@@ -104,7 +114,7 @@ mod tests {
         let mut store = |builder: &mut TreeBuilder, mut node: Option<FullNode>| {
             while let Some(mut full) = node {
                 file.push(std::mem::take(&mut full.bytes));
-                node = builder.adopt(full, pointer(file.len() - 1));
+                node = builder.adopt(full, pointer(file.len() - 1)).unwrap();
             }
         };
         for at in 0..leaves {
@@ -112,10 +122,10 @@ mod tests {
                 key: PageKey { stream: 0, at },
                 pointer: pointer(4999),
             };
-            let node = builder.add(leaf);
+            let node = builder.add(leaf).unwrap();
             store(&mut builder, node);
         }
-        while let Some(node) = builder.finish_node() {
+        while let Some(node) = builder.finish_node().unwrap() {
             store(&mut builder, Some(node));
         }
         let tree = builder.into_tree();

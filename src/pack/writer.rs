@@ -233,11 +233,9 @@ impl<'s> Writer<'s> {
                 at: self.logical - len,
             };
         }
-        try_push(
-            &mut self.extents.entries,
-            ExtentEntry { len, target },
-            "a page of the index",
-        )
+        let entry = ExtentEntry { len, target };
+        try_push(&mut self.extents.entries, entry, "a page of the index")?;
+        Ok(())
     }
 
     /// Writes what is left: pages, nodes, root page, footer.
@@ -250,7 +248,7 @@ impl<'s> Writer<'s> {
             .into_iter()
             .enumerate()
         {
-            while let Some(node) = self.trees[at].finish_node() {
+            while let Some(node) = self.trees[at].finish_node()? {
                 self.grow(at, Some(node))?;
             }
             trees[at] = std::mem::replace(&mut self.trees[at], TreeBuilder::new(kind)).into_tree();
@@ -278,9 +276,9 @@ impl<'s> Writer<'s> {
         let mut page = Vec::new();
         let mut piece_hash = [0; 32];
         match self.keys {
-            None => page = root_page.encode(),
+            None => page = root_page.encode()?,
             Some(keys) => {
-                let bytes = root_page.encode_padded();
+                let bytes = root_page.encode_padded()?;
                 let piece = Piece {
                     kind: PieceKind::Root,
                     codec: Codec::Stored as u8,
@@ -319,7 +317,7 @@ impl<'s> Writer<'s> {
         if self.extents.entries.is_empty() {
             return Ok(());
         }
-        let bytes = self.extents.encode();
+        let bytes = self.extents.encode()?;
         self.extents.entries.clear();
         self.page(TreeKind::Extents, self.extents.key, bytes)
     }
@@ -328,7 +326,7 @@ impl<'s> Writer<'s> {
         if self.units.hashes.is_empty() {
             return Ok(());
         }
-        let (bytes, at, end) = (self.units.encode(), self.units.at, self.units.end());
+        let (bytes, at, end) = (self.units.encode()?, self.units.at, self.units.end());
         self.units.lens.clear();
         self.units.hashes.clear();
         self.units.at = end;
@@ -350,7 +348,7 @@ impl<'s> Writer<'s> {
 
     fn end_blocks(&mut self) -> Result<()> {
         if !self.blocks.entries.is_empty() {
-            let bytes = self.blocks.encode();
+            let bytes = self.blocks.encode()?;
             self.blocks.entries.clear();
             self.leaf(
                 TreeKind::Blocks,
@@ -371,7 +369,7 @@ impl<'s> Writer<'s> {
     fn leaf(&mut self, kind: TreeKind, key: PageKey, bytes: &[u8]) -> Result<()> {
         let pointer = self.store(PieceKind::Page, bytes)?;
         let at = kind as usize - 1;
-        let full = self.trees[at].add(ChildEntry { key, pointer });
+        let full = self.trees[at].add(ChildEntry { key, pointer })?;
         self.grow(at, full)
     }
 
@@ -379,7 +377,7 @@ impl<'s> Writer<'s> {
     fn grow(&mut self, tree: usize, mut node: Option<FullNode>) -> Result<()> {
         while let Some(mut full) = node {
             let pointer = self.store(PieceKind::Page, &std::mem::take(&mut full.bytes))?;
-            node = self.trees[tree].adopt(full, pointer);
+            node = self.trees[tree].adopt(full, pointer)?;
         }
         Ok(())
     }

@@ -7,10 +7,10 @@ use std::path::Path;
 use rustix::fs::{self, Gid, Mode, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 
+use crate::error::try_zeroed;
+
 /// The list beyond the mode's nine bits (acl(5)).
 const ACL: &str = "system.posix_acl_access";
-/// Longest value of an extended attribute (xattr(7)).
-const ACL_MAX: usize = 64 << 10;
 
 /// Gives `file` what `old` has, which is at `path`. What is not allowed is left: a group that cannot
 /// be set gives no rights to another one.
@@ -31,11 +31,14 @@ pub(super) fn pass_on(file: &OwnedFd, old: &Stat, path: &Path) {
 
 /// Whether the file now has the list that the old one has, or neither has any.
 fn copy_acl(file: &OwnedFd, path: &Path) -> bool {
-    let mut acl = vec![0; ACL_MAX];
-    match fs::lgetxattr(path, ACL, &mut *acl) {
+    // Into no room: only its length is told.
+    match fs::lgetxattr(path, ACL, &mut [0; 0][..]) {
         Ok(len) => {
-            let acl = acl.get(..len).unwrap_or_default();
-            fs::fsetxattr(file, ACL, acl, XattrFlags::empty()).is_ok()
+            let Ok(mut acl) = try_zeroed(len, "an access control list") else {
+                return false;
+            };
+            fs::lgetxattr(path, ACL, &mut *acl) == Ok(len)
+                && fs::fsetxattr(file, ACL, &acl, XattrFlags::empty()).is_ok()
         }
         // None; the folder may have given the new one a list.
         Err(Errno::NODATA) => matches!(

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::error::{Result, try_push};
 use crate::format::{PageKey, Target};
 use crate::index::page::Run;
 
@@ -37,22 +38,22 @@ impl Damage {
         range: BadRange,
         why: String,
         count: impl FnOnce(&mut Found),
-    ) -> Vec<BadRange> {
+    ) -> Result<Vec<BadRange>> {
         let mut found = self.lock();
         count(&mut found);
         found.tell(range.0, why);
         match found.ranges.last_mut() {
             Some(last) if last.1 == range.0 => last.1 = range.1,
-            _ => found.ranges.push(range),
+            _ => try_push(&mut found.ranges, range, "a list of damage")?,
         }
         if found.ranges.len() < RANGES_MAX {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         merge(&mut found.ranges);
-        match found.ranges.len() < RANGES_MAX / 2 {
+        Ok(match found.ranges.len() < RANGES_MAX / 2 {
             true => Vec::new(),
             false => std::mem::take(&mut found.ranges),
-        }
+        })
     }
 
     /// Takes back ranges that are not placed yet, joined by twos with what lies between them: then
@@ -149,7 +150,8 @@ mod tests {
         while back.is_empty() {
             // From the end to the beginning, every other place.
             let at = (RANGES_MAX as u64 * 2 - given) * 2;
-            back = damage.range((at, at + 1), format!("{at}"), |found| found.blocks_bad += 1);
+            let count = |found: &mut Found| found.blocks_bad += 1;
+            back = damage.range((at, at + 1), format!("{at}"), count).unwrap();
             given += 1;
             assert!(given <= RANGES_MAX as u64);
         }
@@ -178,7 +180,8 @@ mod tests {
     fn ranges_that_touch_are_one() {
         let damage = Damage::default();
         for range in [(10, 20), (20, 30), (5, 7), (40, 50), (30, 35), (42, 43)] {
-            assert!(damage.range(range, String::new(), |_| ()).is_empty());
+            let back = damage.range(range, String::new(), |_| ()).unwrap();
+            assert!(back.is_empty());
         }
         assert_eq!(damage.take_ranges(), [(5, 7), (10, 35), (40, 50)]);
     }

@@ -36,6 +36,9 @@ use crate::index::Index;
 use crate::index::cache::Cache;
 pub use crate::index::{CACHE_DEFAULT, OpenOptions, Storage};
 
+/// Bytes of stream names that an error text tells before it stops.
+const NAMES_TOLD: usize = 1 << 10;
+
 /// An open snapshot.
 ///
 /// Every method may be called from many threads at once. No byte leaves it that was not checked.
@@ -109,13 +112,19 @@ impl Snapshot {
     pub fn find(&self, name: &str) -> Result<u32> {
         let index = self.index.root.streams.iter().position(|s| s.name == name);
         index.map(|i| i as u32).ok_or_else(|| {
-            let quoted = |s: &StreamEntry| format!("'{}'", s.name.escape_debug());
-            let names: Vec<_> = self.index.root.streams.iter().map(quoted).collect();
+            let mut names = String::new();
+            for stream in &self.index.root.streams {
+                let comma = if names.is_empty() { "" } else { ", " };
+                if names.len() > NAMES_TOLD {
+                    names += ", and more";
+                    break;
+                }
+                names += &format!("{comma}'{}'", stream.name.escape_debug());
+            }
             Error::NoStream(format!(
-                "'{}': no stream is named '{}'; there are: {}",
+                "'{}': no stream is named '{}'; there are: {names}",
                 self.index.operand(),
                 name.escape_debug(),
-                names.join(", "),
             ))
         })
     }

@@ -10,7 +10,7 @@ use super::damage::{BadRange, Damage, Found, first_bad};
 use super::team::{self, Beat, PIECE};
 use super::tiling::Tiling;
 use crate::control::{Control, Phase};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_with_capacity};
 use crate::format::{Codec, ExtentEntry, PageKey, RootPage, Target, TreeKind};
 use crate::index::cache::Cache;
 use crate::index::open::Ends;
@@ -403,7 +403,7 @@ impl<'a> Check<'a> {
         count: impl FnOnce(&mut Found),
         beat: &mut Beat<'_>,
     ) -> Result<()> {
-        let ranges = self.damage.range(range, why, count);
+        let ranges = self.damage.range(range, why, count)?;
         if !ranges.is_empty() {
             self.locate(ranges, beat)?;
         }
@@ -450,7 +450,8 @@ impl<'a> Check<'a> {
     fn extents(&self, control: &Control<'_>) -> Result<()> {
         let ranges = self.damage.take_ranges();
         let streams = &self.index.root.streams;
-        let mut sums = vec![(0u64, 0u64); streams.len()];
+        let mut sums = try_with_capacity(streams.len(), "sums of streams")?;
+        sums.resize(streams.len(), (0u64, 0u64));
         let mut span = self.index.span(TreeKind::Extents);
         let mut whole = true;
         // The last extent of the leaf before, if that is of the same stream.

@@ -70,7 +70,11 @@ impl PageCache {
         }
         let reading = (len / WINDOW) as usize + 2;
         if state.recent.len() > KEPT.max(reading) + BATCH {
-            let mut oldest: Vec<u64> = state.recent.drain(..BATCH).collect();
+            let mut oldest = [0; BATCH];
+            oldest
+                .iter_mut()
+                .zip(state.recent.drain(..BATCH))
+                .for_each(|(to, from)| *to = from);
             oldest.sort_unstable();
             for run in oldest.chunk_by(|a, b| a + 1 == *b) {
                 let first = run.first().copied().unwrap_or_default();
@@ -124,7 +128,10 @@ impl State {
                 }
             }
         }
-        self.recent.push_back(window);
+        // One that is not noted here stays cached until `give_back`.
+        if self.recent.try_reserve(1).is_ok() {
+            self.recent.push_back(window);
+        }
     }
 
     /// Notes that a window is cached from now on. Whether it is ours.

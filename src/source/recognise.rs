@@ -146,7 +146,7 @@ fn vmdk(ends: &Ends) -> bool {
     {
         return true;
     }
-    let text = ends.head.trim_ascii_start().to_ascii_lowercase();
+    let text = ends.head.trim_ascii_start();
     if !text.starts_with(b"#") {
         return false;
     }
@@ -157,10 +157,13 @@ fn vmdk(ends: &Ends) -> bool {
         .map(|line| line.trim_ascii())
         .find(|line| !line.is_empty() && !line.starts_with(b"#"));
     let is_version = |line: &[u8]| {
-        let rest = line.strip_prefix(b"version").map(<[u8]>::trim_ascii_start);
-        rest.is_some_and(|rest| rest.starts_with(b"="))
+        let parts = line.split_at_checked(b"version".len());
+        parts.is_some_and(|(word, rest)| {
+            word.eq_ignore_ascii_case(b"version") && rest.trim_ascii_start().starts_with(b"=")
+        })
     };
-    comment.trim_ascii() == b"disk descriptorfile" || version.is_some_and(is_version)
+    let comment = comment.trim_ascii();
+    comment.eq_ignore_ascii_case(b"disk descriptorfile") || version.is_some_and(is_version)
 }
 
 /// The signature lies where a boot sector has code, so the version behind it has to be one of the two

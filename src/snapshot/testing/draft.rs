@@ -293,9 +293,9 @@ impl Draft {
         (self.alter_leaves)(&mut leaves);
         let header = encryption.map_or(Header::default(), |e| e.header);
         let keys = encryption.map(|e| &e.keys);
-        let mut out = header.encode();
+        let mut out = header.encode().to_vec();
         for _ in SLOTS_AT {
-            out.extend(encryption.map(|e| e.slots.encode()).unwrap_or_default());
+            out.extend(encryption.iter().flat_map(|e| e.slots.encode()));
         }
         let mut tops: [Vec<ChildEntry>; 3] = Default::default();
         for (mut page, bodies) in leaves.blocks {
@@ -313,7 +313,7 @@ impl Draft {
             }
             tops[1].push(ChildEntry {
                 key,
-                pointer: put(&mut out, &page.encode(), PieceKind::Page, keys),
+                pointer: put(&mut out, &page.encode().unwrap(), PieceKind::Page, keys),
             });
         }
         let dictionary = self.stored_dictionary.as_ref().or(self.dictionary.as_ref());
@@ -325,13 +325,13 @@ impl Draft {
             };
             tops[2].push(ChildEntry {
                 key,
-                pointer: put(&mut out, &page.encode(), PieceKind::Page, keys),
+                pointer: put(&mut out, &page.encode().unwrap(), PieceKind::Page, keys),
             });
         }
         for page in leaves.extents {
             tops[0].push(ChildEntry {
                 key: page.key,
-                pointer: put(&mut out, &page.encode(), PieceKind::Page, keys),
+                pointer: put(&mut out, &page.encode().unwrap(), PieceKind::Page, keys),
             });
         }
         let kinds = [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units];
@@ -371,9 +371,9 @@ impl Draft {
                 .collect(),
         };
         (self.alter_root)(&mut root);
-        let (mut page, mut piece_hash) = (root.encode(), [0; 32]);
+        let (mut page, mut piece_hash) = (root.encode().unwrap(), [0; 32]);
         if let Some(keys) = keys {
-            page = root.encode_padded();
+            page = root.encode_padded().unwrap();
             let piece = Piece {
                 kind: PieceKind::Root,
                 codec: Codec::Stored as u8,
@@ -421,7 +421,12 @@ impl Draft {
                 let key = children[0].key;
                 nodes.push(ChildEntry {
                     key,
-                    pointer: put(out, &kind.encode_node(&node.1), PieceKind::Page, keys),
+                    pointer: put(
+                        out,
+                        &kind.encode_node(&node.1).unwrap(),
+                        PieceKind::Page,
+                        keys,
+                    ),
                 });
             }
             tops = nodes;

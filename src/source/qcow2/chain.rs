@@ -6,11 +6,13 @@ use super::fault::{Checked, Fault, shown};
 use super::image::{Backing, Image};
 use super::name::Others;
 use super::{Layer, is_image};
-use crate::error::{Result, try_zeroed};
+use crate::error::{Result, try_push, try_zeroed};
 use crate::source::{Access, Identity, RawSource, Source};
 
 /// Backing files below one image, at most.
 const DEPTH_MAX: usize = 256;
+/// What memory is for.
+const CHAIN: &str = "a backing chain";
 /// First bytes that tell files apart: images that name different files differ there.
 const HEAD: u64 = 512;
 
@@ -41,7 +43,7 @@ pub fn open(file: RawSource, path: &Path, access: Access, stated: bool) -> Resul
             note(&mut seen, opened)?;
         }
         let operand = image.file().operand().to_owned();
-        layers.push(Layer::Image(Box::new(image)));
+        try_push(&mut layers, Layer::Image(Box::new(image)), CHAIN)?;
         let Some(backing) = backing else {
             return Ok(layers);
         };
@@ -71,7 +73,7 @@ pub fn open(file: RawSource, path: &Path, access: Access, stated: bool) -> Resul
         match format {
             Format::Raw => {
                 note(&mut seen, &below)?;
-                layers.push(Layer::Raw(Box::new(below)));
+                try_push(&mut layers, Layer::Raw(Box::new(below)), CHAIN)?;
                 return Ok(layers);
             }
             Format::Qcow2 => (file, path) = (below, backing.named.path),
@@ -133,6 +135,6 @@ fn note(seen: &mut Vec<Seen>, file: &RawSource) -> Result<()> {
                     or share a file that none can share";
         return Err(Fault::Damaged(text.to_owned()).of(file.operand()));
     }
-    seen.push(this);
+    try_push(seen, this, CHAIN)?;
     Ok(())
 }

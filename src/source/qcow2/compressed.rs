@@ -6,21 +6,20 @@ use std::cell::RefCell;
 
 pub use later::PackedCluster;
 
-use flate2::{Decompress, FlushDecompress, Status};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use zstd::zstd_safe::{self, DCtx};
 
 use super::entry::Packed;
 use super::fault::{Checked, damaged};
 use super::header::Compression;
 use super::image::Image;
-use crate::error::{Error, Result, try_grow, try_zeroed};
+use crate::error::{Error, NoMemory, Result, try_grow, try_push};
 use crate::source::Source;
 
 /// Unpacked clusters that are kept: one is read in parts, and in a chain some take turns.
 const KEPT: usize = 4;
-
-/// More than an inflating state takes.
-const INFLATE_MEMORY: usize = 64 << 10;
 
 /// Unpacks for one reader.
 pub struct Unpacker {
@@ -38,7 +37,8 @@ struct State {
 /// What decompressing needs, for one thread, made when it is needed.
 #[derive(Default)]
 pub struct Decompressors {
-    inflate: Option<Decompress>,
+    /// None or one: a vector can fail to find room, which a box cannot.
+    inflate: Vec<DecompressorOxide>,
     zstd: Option<DCtx<'static>>,
 }
 
@@ -135,17 +135,19 @@ impl Decompressors {
     ) -> Result<Checked<()>> {
         Ok(match compression {
             Compression::Deflate => {
-                if self.inflate.is_none() {
-                    // Its own allocation would end the process.
-                    try_zeroed(INFLATE_MEMORY, "memory to inflate clusters")?;
+                if self.inflate.is_empty() {
+                    let what = "an inflating decompressor";
+                    try_push(&mut self.inflate, DecompressorOxide::new(), what)?;
                 }
-                let inflate = self.inflate.get_or_insert_with(|| Decompress::new(false));
-                inflate_cluster(inflate, packed, cluster)
+                match self.inflate.first_mut() {
+                    Some(inflate) => inflate_cluster(inflate, packed, cluster),
+                    None => return Err(Error::Internal("a lost decompressor".to_owned())),
+                }
             }
             Compression::Zstd => {
                 let context = match &mut self.zstd {
                     Some(context) => context,
-                    none => none.insert(DCtx::try_create().ok_or(Error::NoMemory {
+                    none => none.insert(DCtx::try_create().ok_or(NoMemory {
                         what: "a zstd context",
                         bytes: 0,
                     })?),
@@ -156,30 +158,26 @@ impl Decompressors {
     }
 }
 
-/// Inflates to exactly the cluster. Bytes behind the stream's end are another cluster's.
-fn inflate_cluster(inflate: &mut Decompress, packed: &[u8], cluster: &mut [u8]) -> Checked<()> {
-    inflate.reset(false);
-    let status = inflate.decompress(packed, cluster, FlushDecompress::Finish);
-    let ended = match status {
-        Ok(Status::StreamEnd) => true,
-        Ok(_) if inflate.total_out() == cluster.len() as u64 => {
-            // Full, and the mark of the end was not looked at yet.
-            let rest = packed
-                .get(inflate.total_in() as usize..)
-                .unwrap_or_default();
-            let status = inflate.decompress(rest, &mut [0], FlushDecompress::Finish);
-            matches!(status, Ok(Status::StreamEnd))
-        }
-        Ok(_) => false,
-        Err(e) => return damaged(format!("a compressed cluster does not inflate: {e}")),
-    };
-    match (ended, inflate.total_out() == cluster.len() as u64) {
-        (true, true) => Ok(()),
-        (true, false) => wrong_size(inflate.total_out(), cluster.len()),
-        (false, _) => damaged(format!(
+/// Inflates to exactly the cluster, which is its own window. Bytes behind the stream's end are
+/// another cluster's.
+fn inflate_cluster(
+    inflate: &mut DecompressorOxide,
+    packed: &[u8],
+    cluster: &mut [u8],
+) -> Checked<()> {
+    inflate.init();
+    let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+    let (status, _, len) = decompress(inflate, packed, cluster, 0, flags);
+    match status {
+        TINFLStatus::Done if len == cluster.len() => Ok(()),
+        TINFLStatus::Done => wrong_size(len as u64, cluster.len()),
+        TINFLStatus::HasMoreOutput
+        | TINFLStatus::NeedsMoreInput
+        | TINFLStatus::FailedCannotMakeProgress => damaged(format!(
             "a compressed cluster inflates to more than the {} bytes of a cluster, or is cut short",
             cluster.len()
         )),
+        _ => damaged("a compressed cluster does not inflate: it is no stream of deflate"),
     }
 }
 

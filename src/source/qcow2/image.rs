@@ -213,12 +213,8 @@ impl Image {
 
 /// The error for a fault in the image `operand` that concerns the disk at `offset`.
 pub fn blame(operand: &str, offset: u64, fault: Fault) -> Error {
-    let located = |text| format!("at offset {offset} of the disk: {text}");
-    let fault = match fault {
-        Fault::Damaged(text) => Fault::Damaged(located(text)),
-        Fault::Unsupported(text) => Fault::Unsupported(located(text)),
-    };
-    fault.of(operand)
+    let located = |text: String| format!("at offset {offset} of the disk: {text}");
+    fault.told(located).of(operand)
 }
 
 /// Zeros in place of what is missing would be a wrong disk, so a file that is cut short is refused,

@@ -2,6 +2,7 @@
 //! taken. RFC 8259, strictly: no key twice, nothing behind the end. A name has at most 1023 bytes.
 
 use super::fault::{Checked, damaged, shown, unsupported};
+use crate::error::try_push;
 
 /// Objects within each other. Two have a meaning.
 const DEPTH_MAX: usize = 4;
@@ -93,7 +94,7 @@ impl Parser<'_> {
                 if self.found.iter().any(|(other, _)| *other == key) {
                     return damaged(format!("says '{}' twice", shown(key.as_bytes())));
                 }
-                self.found.push((key, value));
+                try_push(&mut self.found, (key, value), "the name of a file")?;
                 Ok(())
             }
             _ => unsupported(format!(

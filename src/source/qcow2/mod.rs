@@ -25,7 +25,7 @@ use self::compressed::{PackedCluster, Place, Unpacker};
 use self::entry::Mapping;
 use self::image::Image;
 use super::{Access, Content, Deferred, Identity, RawSource, Source};
-use crate::error::{Error, Result, try_reserve};
+use crate::error::{Error, Result, try_push};
 
 pub use self::compressed::Decompressors;
 pub use self::header::MAGIC;
@@ -145,8 +145,8 @@ impl Qcow2Source {
                     };
                     match (packed, &mut later) {
                         (Some(packed), Some(later)) => {
-                            try_reserve(later, 1, "packed clusters")?;
-                            later.push(Deferred::new(into, len, Box::new(packed)));
+                            let packed = Deferred::new(into, len, Box::new(packed));
+                            try_push(later, packed, "packed clusters")?;
                         }
                         _ => self.unpacker.read(image, &place, part)?,
                     }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Checked, Fault, damaged, shown, unsupported};
+use super::fault::{Checked, damaged, shown, unsupported};
 use super::json;
 
 /// A file that an image names.
@@ -65,13 +65,8 @@ pub fn resolve(image: &Path, name: &[u8], what: &str) -> Checked<Named> {
         // Not RFC 8089: no host, nothing in per cent.
         Some(b"file") if !rest.is_empty() => Ok(plain(PathBuf::from(OsStr::from_bytes(rest)))),
         Some(b"file") => no_name(name, what),
-        Some(b"json") => nodes(rest).map_err(|fault| {
-            let named = |text| format!("its {what} '{}' {text}", shown(name));
-            match fault {
-                Fault::Damaged(text) => Fault::Damaged(named(text)),
-                Fault::Unsupported(text) => Fault::Unsupported(named(text)),
-            }
-        }),
+        Some(b"json") => nodes(rest)
+            .map_err(|fault| fault.told(|text| format!("its {what} '{}' {text}", shown(name)))),
         _ => unsupported(format!(
             "its {what} '{}' is not a plain file name, and no other protocol than 'file:' is followed; \
              give it one (qemu-img rebase -u, qemu-img amend), or convert the image",

@@ -18,7 +18,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
 fn inflate(packed: &[u8]) -> Checked<Vec<u8>> {
     let mut cluster = vec![0xee; CLUSTER];
     // One that was used before, as the reader's is.
-    let mut inflate = Decompress::new(false);
+    let mut inflate = DecompressorOxide::new();
     let _ = inflate_cluster(&mut inflate, b"\x01garbage", &mut cluster);
     inflate_cluster(&mut inflate, packed, &mut cluster).map(|()| cluster)
 }
