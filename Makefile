@@ -36,7 +36,8 @@ soak: all
 	HEXZ_SOAK=1 HEXZ_C_MODES=plain tests/c/run.sh hostile hostile_encrypted
 	PROFILE=release tests/qcow2/mutations.sh 1000000
 
-#: make fuzz       coverage-guided, on all cores: FUZZ_SECONDS=3600; CI runs a short form of it
+#: make fuzz       qcow2 images and snapshots, coverage-guided, on all cores: FUZZ_SECONDS=3600; CI runs a
+#:                 short form of it
 fuzz:
 	tools/deps.sh build test
 	tools/fuzz.sh long $(or $(FUZZ_SECONDS),3600)

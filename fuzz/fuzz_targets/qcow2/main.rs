@@ -7,11 +7,16 @@
 #![no_main]
 
 mod files;
+#[path = "../memory.rs"]
 mod memory;
 mod mutator;
+#[path = "../random.rs"]
+mod random;
+#[path = "../texts.rs"]
+mod texts;
 mod window;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::Path;
 
 use hexz::error::{Error, Result};
@@ -22,8 +27,6 @@ use self::files::Files;
 use self::window::Window;
 
 const MAGIC: &[u8] = b"QFI\xfb";
-/// Errors of one image whose texts are looked at.
-const TEXTS_MAX: usize = 8;
 /// Bytes of the disk that are read in one place.
 const WINDOW: u64 = 128 << 10;
 /// Unpacked clusters that a reader may keep, and one in work.
@@ -33,14 +36,12 @@ const MEMORY_MAX: usize = 1 << 20;
 
 thread_local! {
     static FILES: RefCell<Files> = RefCell::new(Files::new());
-    /// Texts of errors that are still looked at.
-    static TEXTS: Cell<usize> = const { Cell::new(0) };
 }
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     FILES.with_borrow_mut(|files| {
         files.write(input);
-        TEXTS.set(TEXTS_MAX);
+        texts::begin();
         match input.starts_with(MAGIC) {
             true => {
                 memory::watch(memory_max(input), || image(files.image()));
@@ -136,12 +137,5 @@ fn refused(error: Error) {
         matches!(error, Error::Source { .. } | Error::Unsupported(_)),
         "an error that no image should cause: {error}"
     );
-    // A look at each character takes long, and most errors of one image are alike.
-    if TEXTS.with(|left| left.replace(left.get().saturating_sub(1))) > 0 {
-        let text = error.to_string();
-        assert!(
-            !text.contains(char::is_control),
-            "an error text that a terminal would obey: {text:?}"
-        );
-    }
+    texts::look(&error);
 }

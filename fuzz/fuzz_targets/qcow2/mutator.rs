@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzzer_mutate;
 
 use super::MAGIC;
+use super::random::Random;
 
 const HEADER: usize = 112;
 const COMPRESSED: u64 = 1 << 62;
@@ -29,27 +30,6 @@ const FIELDS: [(usize, usize); 16] = [
     (100, 4), // length of the header
     (104, 1), // compression
 ];
-
-/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// Changes `data[..size]`, and gives its new size, `max_size` at most.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {

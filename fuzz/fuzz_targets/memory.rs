@@ -28,13 +28,14 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Runs `work`, which may take no more than `max` bytes.
-pub fn watch(max: usize, work: impl FnOnce()) {
+pub fn watch<T>(max: usize, work: impl FnOnce() -> T) -> T {
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
-    work();
+    let done = work();
     let peak = PEAK.load(Ordering::Relaxed).saturating_sub(before);
     assert!(
         peak <= max,
         "{peak} bytes of memory, where {max} are enough"
     );
+    done
 }
