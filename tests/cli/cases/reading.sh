@@ -90,4 +90,4 @@ hexz info "$name" --json >named.json
 json "info: the path" named.json $'d["file"].endswith("\\u00ff\\u00e4.hxz")'
 json "info: its bytes" named.json $'d["path_bytes_hex"].endswith("ffc3a42e68787a")'
 check "info: no bytes where the path is text" bash -c '! "$HEXZ" info a.hxz --json | grep -q bytes_hex'
-expect "a path is no way into the terminal" 1 'gone\x1b[31m' hexz info $'gone\e[31m'
+expect "a path is no way into the terminal" 1 'gone\u{1b}[31m' hexz info $'gone\e[31m'
