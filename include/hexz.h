@@ -60,9 +60,16 @@
  * for hexz_cancel_trigger() (else HEXZ_ERR_STATE). It returns: no longjmp, no
  * exception through the library.
  *
+ * Memory. Where 4 KiB or more cannot be had at once, a call fails with
+ * HEXZ_ERR_NO_MEMORY: the host goes on, handles can be freed, the next call
+ * works. Where less cannot be had, or room for a path, a name in an image or an
+ * error's text that is longer, the process ends by abort(), after a line on
+ * stderr.
+ *
  * A guest. The library installs no signal handler, prints nothing, reads no
  * environment variable, changes neither working directory nor umask, and does
- * not end the process. Built and tested on 64-bit Linux.
+ * not end the process, but for the last bytes of memory (see there). Built and
+ * tested on 64-bit Linux.
  */
 
 #ifndef HEXZ_H
@@ -162,7 +169,7 @@ template <class T> static inline T hexz_init_() noexcept
 /** A callback other than progress failed; hexz_last_callback_code() has what it returned. */
 #define HEXZ_ERR_CALLBACK -16
 
-/** Memory could not be had. */
+/** Memory could not be had, 4 KiB or more at once: "Memory" above says what becomes of less. */
 #define HEXZ_ERR_NO_MEMORY -17
 
 /** A call out of order: on a finished or failed handle, or on a handle from its own callback. */

@@ -57,7 +57,7 @@ pub const HEXZ_ERR_PARENT: i32 = -14;
 pub const HEXZ_ERR_CANCELLED: i32 = -15;
 /// A callback other than progress failed; hexz_last_callback_code() has what it returned.
 pub const HEXZ_ERR_CALLBACK: i32 = -16;
-/// Memory could not be had.
+/// Memory could not be had, 4 KiB or more at once: "Memory" above says what becomes of less.
 pub const HEXZ_ERR_NO_MEMORY: i32 = -17;
 /// A call out of order: on a finished or failed handle, or on a handle from its own callback.
 pub const HEXZ_ERR_STATE: i32 = -18;

@@ -11,7 +11,8 @@
 #   HEXZ_C_MODES  which modes, of: plain valgrind asan tsan static  (all)
 #   HEXZ_C_OUT    where programs are built                (target/c-tests)
 #   HEXZ_C_JOBS   how many run at once                    (the CPUs there are)
-#   HEXZ_SOAK     set: hostile_encrypted takes every byte and not every so many, which takes hours
+#   HEXZ_SOAK     set: hostile_encrypted takes every byte and not every so many, and nomem fails every
+#                 request for memory; the first takes hours
 #   CC, CXX       the compilers                           (gcc, g++)
 set -uo pipefail
 
@@ -26,12 +27,12 @@ cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later
-    qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed
+    qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
     password encrypted rekey rekey_torn secrets hostile_encrypted)
-# fault and killed stand in front of the C library, which valgrind and the sanitizers do
+# fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
 # too; secrets looks through all memory, theirs included; hostile_encrypted makes
 # a key from a password each time.
-plain_only=" fault killed secrets hostile_encrypted "
+plain_only=" fault killed nomem secrets hostile_encrypted "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
 tsan_programs=" lasterror cancel threads progress password "
@@ -94,6 +95,7 @@ build() {
     [ "$mode" = static ] && libs=("$libdir/libhexz.a" "${static_libs[@]}")
     # Dynamic, so that the library finds the shim's functions before the C library's.
     [[ $name == fault || $name == killed ]] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
+    [ "$name" = nomem ] && sources+=("$here/nomem_shim.c") && libs+=(-rdynamic)
     mkdir -p "$out/$mode"
     # shellcheck disable=SC2046
     "$cc" "${strict[@]}" $(flags_of "$mode") "${sources[@]}" -o "$out/$mode/$name" "${libs[@]}" -pthread
