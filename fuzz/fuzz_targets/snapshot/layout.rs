@@ -94,7 +94,7 @@ impl Layout {
             true => SLOTS_AT[1] as usize + PAGE_4K,
             false => PAGE_4K,
         };
-        if root_at < begin || root_end < root_at + STREAMS || root_end > footer_at {
+        if root_at < begin || root_end > footer_at || root_end < root_at + STREAMS {
             return None;
         }
         let layout = Layout {

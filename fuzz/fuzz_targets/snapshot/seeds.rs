@@ -21,6 +21,7 @@ use super::random::Random;
 const PAGE: u64 = PAGE_4K as u64;
 const CHUNK_MIN: u32 = 1024;
 const DICTIONARY_LEN: usize = 3000;
+const ROOM: &str = "room for a small page";
 
 /// The file so far.
 struct File {
@@ -74,7 +75,7 @@ impl File {
                 };
                 ChildEntry {
                     key: children[0].key,
-                    pointer: self.put(&kind.encode_node(&node)),
+                    pointer: self.put(&kind.encode_node(&node).expect(ROOM)),
                 }
             });
             tops = nodes.collect();
@@ -180,7 +181,7 @@ pub fn make(random: &mut Random) -> Vec<u8> {
         ..Header::default()
     };
     let mut file = File {
-        bytes: header.encode(),
+        bytes: header.encode().into(),
         tag: if sealed { TAG_LEN } else { 0 },
         packed: random.below(8) == 0,
     };
@@ -223,7 +224,7 @@ pub fn make(random: &mut Random) -> Vec<u8> {
             stream: 0,
             at: page.at,
         };
-        pages.push((key, page.encode()));
+        pages.push((key, page.encode().expect(ROOM)));
     }
     let data_size = at;
     let dictionary = (codecs.len() == 4).then(|| file.put_packed(dictionary()));
@@ -262,7 +263,7 @@ pub fn make(random: &mut Random) -> Vec<u8> {
             hashes: hashes.collect(),
             lens: if chunks { lens.to_vec() } else { Vec::new() },
         };
-        unit_pages.push((key, page.encode()));
+        unit_pages.push((key, page.encode().expect(ROOM)));
     }
 
     let names = ["disk", "memory", "blob"];
@@ -296,7 +297,7 @@ pub fn make(random: &mut Random) -> Vec<u8> {
                 key,
                 entries: entries.to_vec(),
             };
-            extent_pages.push((key, page.encode()));
+            extent_pages.push((key, page.encode().expect(ROOM)));
         }
     }
     put_all(&mut file, extent_pages, TreeKind::Extents);
@@ -323,7 +324,8 @@ pub fn make(random: &mut Random) -> Vec<u8> {
     let page = match sealed {
         true => root.encode_padded(),
         false => root.encode(),
-    };
+    }
+    .expect(ROOM);
     let root_offset = file.bytes.len() as u64;
     file.put_stored(&page);
     let footer = Footer {
@@ -338,7 +340,7 @@ pub fn make(random: &mut Random) -> Vec<u8> {
     file.bytes
 }
 
-fn slots() -> Vec<u8> {
+fn slots() -> [u8; PAGE_4K] {
     let mut page = SlotPage {
         generation: 1,
         file_id: FILE_ID,
