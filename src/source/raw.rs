@@ -130,8 +130,11 @@ impl RawSource {
     }
 
     /// Beyond the end of a file that was cut there is no hole either: nothing is known of the bytes
-    /// that were there.
+    /// that were there. Where no change is allowed, it is told as one at the end.
     fn check_end(&self) -> Result<()> {
+        if !self.may_change() {
+            return Ok(());
+        }
         let now = fs::fstat(&self.file).map_err(|e| self.fail("cannot look at it", e))?;
         match now.st_size as u64 {
             end if end < self.size => Err(self.cut(end)),

@@ -119,5 +119,10 @@ int main(void)
     CHECK_OK(build_while(in_folder("disk.raw"), REWRITE, HEXZ_BUILD_FORCE_SHARE));
     CHECK_OK(build_while(in_folder("disk.raw"), GROW, HEXZ_BUILD_ALLOW_CHANGE));
     CHECK_OK(build_while(in_folder("mem.raw"), REWRITE, HEXZ_BUILD_ALLOW_CHANGE));
+    /* What was cut off cannot be taken as it comes: it is no hole. */
+    CHECK_STATUS(build_while(in_folder("mem.raw"), SHRINK, HEXZ_BUILD_ALLOW_CHANGE), HEXZ_ERR_SOURCE);
+    CHECK_TEXT("ends at");
+    CHECK_STATUS(build_while(in_folder("mem.raw"), SHRINK, HEXZ_BUILD_FORCE_SHARE), HEXZ_ERR_SOURCE);
+    CHECK_TEXT("ends at");
     return check_done();
 }
