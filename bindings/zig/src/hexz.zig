@@ -67,6 +67,8 @@ pub const PasswordPurpose = @import("password.zig").PasswordPurpose;
 pub const PasswordRequest = @import("password.zig").PasswordRequest;
 pub const PasswordChange = @import("rekey.zig").PasswordChange;
 pub const rekey = @import("rekey.zig").rekey;
+pub const rekeyWith = @import("rekey.zig").rekeyWith;
+pub const RekeyOptions = @import("rekey.zig").RekeyOptions;
 
 pub const Cancel = @import("cancel.zig").Cancel;
 pub const Phase = @import("progress.zig").Phase;

@@ -35,6 +35,8 @@ pub const Existing = enum {
 /// How to write a stream out.
 pub const ExtractOptions = struct {
     existing: Existing = .refuse,
+    /// With `.in_place`: writes although a running machine or another program holds the output.
+    force_share: bool = false,
     /// Waits until the output is on stable storage.
     sync: bool = true,
     /// As `BuildOptions.threads`.
@@ -117,6 +119,7 @@ pub const Stream = struct {
             .overwrite => opts.flags |= c.HEXZ_EXTRACT_OVERWRITE,
             .in_place => opts.flags |= c.HEXZ_EXTRACT_IN_PLACE,
         }
+        if (options.force_share) opts.flags |= c.HEXZ_EXTRACT_FORCE_SHARE;
         if (!options.sync) opts.flags |= c.HEXZ_EXTRACT_NO_SYNC;
         opts.stream = stream.index;
         opts.threads = options.threads;

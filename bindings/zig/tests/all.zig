@@ -5,6 +5,7 @@ test {
     _ = @import("errors.zig");
     _ = @import("callbacks.zig");
     _ = @import("encryption.zig");
+    _ = @import("options.zig");
     _ = @import("threads.zig");
     _ = @import("hostile.zig");
 }
