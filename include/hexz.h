@@ -756,19 +756,29 @@ typedef struct hexz_build_opts {
 } hexz_build_opts;
 
 /**
- * A snapshot file in the host program's care, such as an object store. Not in this version:
- * HEXZ_ERR_UNSUPPORTED. As hexz_source, but used until the snapshot is closed.
+ * A snapshot file in the host program's care: in memory, in an object store. The struct is copied;
+ * user_data is used until release.
+ *
+ * read_at returns 0; anything else is HEXZ_ERR_CALLBACK of the call that needed the bytes, after
+ * which the handle is as good as before. It is called from any thread that uses a handle which leans
+ * on the storage, and from threads of the library while one is verified or extracted: from one
+ * thread at a time, whatever the handles, unless HEXZ_SOURCE_CONCURRENT is set. From within it those
+ * handles are HEXZ_ERR_STATE, and are not to be waited for: whoever uses one may wait for this read.
+ * Every byte is checked as those of a file are.
  */
 typedef struct hexz_storage {
     /** Size of this struct in bytes: see HEXZ_INIT. */
     size_t struct_size;
     /** First argument of the callback. */
     void *user_data;
-    /** Bytes of the snapshot file. */
+    /** Bytes of the snapshot file, at most INT64_MAX. */
     uint64_t size;
     /** HEXZ_SOURCE_CONCURRENT or 0. */
     uint64_t flags;
-    /** Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size. */
+    /**
+     * Fills all len bytes of buf, 1 or more, with what is at offset, or fails. Never asked beyond
+     * size; at opening for at most 64 KiB in at most four calls.
+     */
     int32_t (*read_at)(void *user_data, uint64_t offset, void *buf, size_t len);
     /**
      * Is called once, when the last handle that leans on this storage is gone, or before
@@ -824,10 +834,7 @@ typedef struct hexz_open_opts {
     uint64_t cache_size;
     /** The snapshot file. Exactly one of path and storage is given. */
     const char *path;
-    /**
-     * The snapshot in the host program's care, or NULL. Not in this version:
-     * HEXZ_ERR_UNSUPPORTED.
-     */
+    /** The snapshot in the host program's care, or NULL. */
     const hexz_storage *storage;
     /** Supplies the password of an encrypted snapshot, or NULL. See HEXZ_OPEN_ALLOW_PLAIN. */
     hexz_password_fn password;
@@ -1391,8 +1398,8 @@ void hexz_builder_free(hexz_builder *builder);
  *
  * The handle is the caller's: closed by hexz_snapshot_close(). Any number of threads may use it at
  * once, for different calls or the same. The file must stay as it is while it is open; replacing
- * it by rename is fine. opts and what it points to are not needed after the call. *out is NULL on
- * failure.
+ * it by rename is fine. opts and what it points to are not needed after the call (what user_data of a
+ * storage is, until its release). *out is NULL on failure.
  *
  * If the file is encrypted, opts->password is asked for its password, on this thread, up to three
  * times; each asking costs what the builder chose (by default 64 MiB of memory for some tenths of a
@@ -1454,7 +1461,7 @@ hexz_status hexz_snapshot_find(const hexz_snapshot *snapshot,
  * After a failure buf may hold some bytes of the stream, but never any that were not checked.
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset + len is beyond the end),
- * _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+ * _CORRUPT, _IO, _CALLBACK, _NO_MEMORY, _STATE, _INTERNAL.
  */
 hexz_status hexz_snapshot_read(const hexz_snapshot *snapshot,
                                uint32_t stream,
@@ -1465,7 +1472,7 @@ hexz_status hexz_snapshot_read(const hexz_snapshot *snapshot,
 /**
  * Tells what is at offset of a stream, and for how many bytes: to skip zeros, or to copy a sparse
  * file as one. Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or
- * beyond the end), _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+ * beyond the end), _CORRUPT, _IO, _CALLBACK, _NO_MEMORY, _STATE, _INTERNAL.
  */
 hexz_status hexz_snapshot_extent(const hexz_snapshot *snapshot,
                                  uint32_t stream,
@@ -1497,7 +1504,7 @@ hexz_status hexz_snapshot_diff(const hexz_snapshot *from,
  * Returns when all is done; threads it started are gone then. The callbacks run on this thread,
  * and must not use this snapshot. Other threads may use it meanwhile.
  *
- * Errors: HEXZ_ERR_CORRUPT with the report filled in, _INVALID_ARGUMENT, _IO, _CANCELLED,
+ * Errors: HEXZ_ERR_CORRUPT with the report filled in, _INVALID_ARGUMENT, _IO, _CALLBACK, _CANCELLED,
  * _NO_MEMORY, _STATE, _INTERNAL.
  */
 hexz_status hexz_snapshot_verify(const hexz_snapshot *snapshot,
@@ -1511,7 +1518,7 @@ hexz_status hexz_snapshot_verify(const hexz_snapshot *snapshot,
  * Returns when all is done; threads it started are gone then. The callbacks run on this thread,
  * and must not use this snapshot. Other threads may use it meanwhile.
  *
- * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUTPUT, _EXISTS, _CORRUPT, _IO, _UNSUPPORTED,
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUTPUT, _EXISTS, _CORRUPT, _IO, _CALLBACK,
  * _CANCELLED, _NO_MEMORY, _STATE, _INTERNAL.
  */
 hexz_status hexz_snapshot_extract(const hexz_snapshot *snapshot,

@@ -88,14 +88,15 @@ fn ask_and_derive(
     encrypt: Encrypt<'_, '_>,
     control: &Control<'_>,
 ) -> Result<Encryption> {
+    let operand = operand(output);
     let request = Request {
         purpose: Purpose::Create,
         attempt: 0,
-        path: output,
+        operand: &operand,
+        path: Some(output),
     };
     let password = ask(encrypt.password, &request)?;
     control.check()?;
-    let operand = operand(output);
     let go_on = || control.check();
     let encryption = Encryption::new(password.bytes(), encrypt.cost, &operand, &go_on)?;
     control.check()?;

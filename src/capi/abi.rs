@@ -435,8 +435,15 @@ pub struct hexz_sink {
     pub abort: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
 }
 
-/// A snapshot file in the host program's care, such as an object store. Not in this version:
-/// HEXZ_ERR_UNSUPPORTED. As hexz_source, but used until the snapshot is closed.
+/// A snapshot file in the host program's care: in memory, in an object store. The struct is copied;
+/// user_data is used until release.
+///
+/// read_at returns 0; anything else is HEXZ_ERR_CALLBACK of the call that needed the bytes, after
+/// which the handle is as good as before. It is called from any thread that uses a handle which leans
+/// on the storage, and from threads of the library while one is verified or extracted: from one
+/// thread at a time, whatever the handles, unless HEXZ_SOURCE_CONCURRENT is set. From within it those
+/// handles are HEXZ_ERR_STATE, and are not to be waited for: whoever uses one may wait for this read.
+/// Every byte is checked as those of a file are.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hexz_storage {
@@ -444,11 +451,12 @@ pub struct hexz_storage {
     pub struct_size: size_t,
     /// First argument of the callback.
     pub user_data: *mut c_void,
-    /// Bytes of the snapshot file.
+    /// Bytes of the snapshot file, at most INT64_MAX.
     pub size: u64,
     /// HEXZ_SOURCE_CONCURRENT or 0.
     pub flags: u64,
-    /// Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size.
+    /// Fills all len bytes of buf, 1 or more, with what is at offset, or fails. Never asked beyond
+    /// size; at opening for at most 64 KiB in at most four calls.
     pub read_at: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -633,8 +641,7 @@ pub struct hexz_open_opts {
     pub cache_size: u64,
     /// The snapshot file. Exactly one of path and storage is given.
     pub path: *const c_char,
-    /// The snapshot in the host program's care, or NULL. Not in this version:
-    /// HEXZ_ERR_UNSUPPORTED.
+    /// The snapshot in the host program's care, or NULL.
     pub storage: *const hexz_storage,
     /// Supplies the password of an encrypted snapshot, or NULL. See HEXZ_OPEN_ALLOW_PLAIN.
     pub password: hexz_password_fn,

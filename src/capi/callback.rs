@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
+use std::ptr;
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -23,11 +24,12 @@ pub fn is_within(handle: *const c_void) -> bool {
         .unwrap_or(false)
 }
 
-/// Marks a callback of a handle while it runs.
-struct Within;
+/// Marks a callback of a handle, or of what it leans on, while it runs.
+pub struct Within;
 
 impl Within {
-    fn enter(handle: *const c_void) -> Self {
+    /// The callback begins; it ends when this is dropped.
+    pub fn enter(handle: *const c_void) -> Self {
         let _ = WITHIN.try_with(|within| within.borrow_mut().push(handle));
         Within
     }
@@ -122,7 +124,9 @@ impl PasswordCallback {
 
     fn call(&self, request: &Request<'_>, buffer: &mut [u8]) -> Answer {
         // A path came in as a C string: there is no NUL in it.
-        let path = CString::new(request.path.as_os_str().as_bytes()).unwrap_or_default();
+        let path = request
+            .path
+            .map(|path| CString::new(path.as_os_str().as_bytes()).unwrap_or_default());
         let request = hexz_password_request {
             struct_size: size_of::<hexz_password_request>(),
             purpose: match request.purpose {
@@ -130,7 +134,7 @@ impl PasswordCallback {
                 Purpose::Open => HEXZ_PASSWORD_OPEN,
             },
             attempt: request.attempt,
-            path: path.as_ptr(),
+            path: path.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
         };
         let mut len = 0;
         // SAFETY: the header asks for a function that may be called so with this data while the

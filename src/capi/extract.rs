@@ -15,7 +15,7 @@ use crate::snapshot::ExtractOptions;
 /// Returns when all is done; threads it started are gone then. The callbacks run on this thread,
 /// and must not use this snapshot. Other threads may use it meanwhile.
 ///
-/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUTPUT, _EXISTS, _CORRUPT, _IO, _UNSUPPORTED,
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUTPUT, _EXISTS, _CORRUPT, _IO, _CALLBACK,
 /// _CANCELLED, _NO_MEMORY, _STATE, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_extract(

@@ -6,8 +6,8 @@ use std::thread;
 
 use super::abi::hexz_snapshot;
 use super::args::Args;
-use super::callback::is_within;
-use crate::error::Result;
+use super::callback::{Within, is_within};
+use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 
 struct Handle {
@@ -54,6 +54,7 @@ pub unsafe fn enter<'a>(args: &'a Args, handle: *const hexz_snapshot) -> Result<
     check_outside(args, handle)?;
     // SAFETY: as promised.
     let handle = unsafe { &*handle.cast::<Handle>() };
+    check_outside_storage(args, &handle.snapshot)?;
     if handle.dead.load(Ordering::Relaxed) {
         return Err(args.state("an earlier call on this snapshot failed internally; close it"));
     }
@@ -71,13 +72,29 @@ pub unsafe fn free(args: &Args, handle: *mut hexz_snapshot) -> Result<()> {
     }
     check_outside(args, handle)?;
     // SAFETY: as promised.
+    check_outside_storage(args, &unsafe { &*handle.cast::<Handle>() }.snapshot)?;
+    // The callback that gives its storage back cannot use it any more.
+    let _within = Within::enter(handle.cast());
+    // SAFETY: as promised.
     drop(unsafe { Box::from_raw(handle.cast::<Handle>()) });
     Ok(())
 }
 
 fn check_outside(args: &Args, handle: *const hexz_snapshot) -> Result<()> {
     match is_within(handle.cast()) {
-        true => Err(args.state("called on a snapshot from its own callback; use another handle")),
+        true => Err(own_callback(args)),
         false => Ok(()),
     }
+}
+
+/// What a storage calls may not lean on it: the read that is under way would wait for itself.
+fn check_outside_storage(args: &Args, snapshot: &Snapshot) -> Result<()> {
+    match snapshot.is_within_storage() {
+        true => Err(own_callback(args)),
+        false => Ok(()),
+    }
+}
+
+fn own_callback(args: &Args) -> Error {
+    args.state("called on a snapshot from its own callback; use another handle")
 }

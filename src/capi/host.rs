@@ -1,8 +1,7 @@
-//! What the host program hands in as callbacks: sources, streams, sinks, storage. This version
-//! checks them and uses none.
+//! What the host program hands in as callbacks: sources, streams, sinks. This version checks them
+//! and uses none.
 
 use std::collections::HashSet;
-use std::ffi::c_void;
 
 use super::abi::*;
 use super::args::Args;
@@ -24,42 +23,6 @@ pub unsafe fn check_sink(args: &Args, sink: *const hexz_sink) -> Result<()> {
     match sink.write {
         Some(_) => Ok(()),
         None => Err(args.invalid("opts.sink.write is NULL")),
-    }
-}
-
-/// Checks a storage, which is given back when what this returns is dropped; NULL is none.
-///
-/// # Safety
-///
-/// As the header asks of a hexz_storage.
-pub unsafe fn check_storage(args: &Args, storage: *const hexz_storage) -> Result<Option<Release>> {
-    if storage.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: as promised.
-    let storage = unsafe { args.read(storage, "opts.storage") }?;
-    args.flags(storage.flags, HEXZ_SOURCE_CONCURRENT, "opts.storage.flags")?;
-    match storage.read_at {
-        Some(_) => Ok(Some(Release {
-            function: storage.release,
-            user_data: storage.user_data,
-        })),
-        None => Err(args.invalid("opts.storage.read_at is NULL")),
-    }
-}
-
-/// Gives a storage back to the host program when it is dropped.
-pub struct Release {
-    function: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
-    user_data: *mut c_void,
-}
-
-impl Drop for Release {
-    fn drop(&mut self) {
-        if let Some(release) = self.function {
-            // SAFETY: the header asks for a function that may be called so with this data, once.
-            unsafe { release(self.user_data) };
-        }
     }
 }
 

@@ -26,5 +26,6 @@ pub mod profile;
 mod ram;
 pub mod rekey;
 pub mod snapshot;
+mod storage;
 pub mod verify;
 pub mod version;

@@ -1,6 +1,7 @@
 //! Opening a snapshot, looking at it, reading from it.
 
 use std::ffi::{c_char, c_void};
+use std::path::Path;
 use std::ptr;
 
 use libc::size_t;
@@ -10,7 +11,8 @@ use super::args::Args;
 use super::callback::PasswordCallback;
 use super::cancel;
 use super::guard::{guard, guard_void};
-use super::{handle, host};
+use super::handle;
+use super::storage::HostStorage;
 use crate::error::{Error, Result};
 use crate::format::StreamEntry;
 use crate::keyring::PasswordFn;
@@ -23,8 +25,8 @@ use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
 ///
 /// The handle is the caller's: closed by hexz_snapshot_close(). Any number of threads may use it at
 /// once, for different calls or the same. The file must stay as it is while it is open; replacing
-/// it by rename is fine. opts and what it points to are not needed after the call. *out is NULL on
-/// failure.
+/// it by rename is fine. opts and what it points to are not needed after the call (what user_data of a
+/// storage is, until its release). *out is NULL on failure.
 ///
 /// If the file is encrypted, opts->password is asked for its password, on this thread, up to three
 /// times; each asking costs what the builder chose (by default 64 MiB of memory for some tenths of a
@@ -48,13 +50,13 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         let args = Args::of("hexz_snapshot_open");
         // SAFETY: the header asks for a place to write a pointer to, and a hexz_open_opts with
         // valid pointers in it.
-        let (opts, _storage, path, parent, expect_root, cancel) = unsafe {
+        let (opts, storage, path, parent, expect_root, cancel) = unsafe {
             if !out.is_null() {
                 out.write(ptr::null_mut());
             }
             let opts = args.read(opts, "opts")?;
             // From here on the storage is given back, whatever else is wrong.
-            let storage = host::check_storage(&args, opts.storage)?;
+            let storage = HostStorage::take(&args, opts.storage, "opts.storage")?;
             let path = args.path(opts.path);
             let parent = args.path(opts.parent);
             let root = opts.expect_root.cast::<[u8; 32]>().as_ref().copied();
@@ -73,16 +75,12 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         if parent.is_some() && !opts.parent_snapshot.is_null() {
             return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
         }
-        let path = match (path, opts.storage.is_null()) {
-            (Some(path), true) => path,
-            (None, false) => return Err(args.later("opening from a storage (opts.storage)")),
-            (Some(_), false) => {
-                return Err(args.invalid("both opts.path and opts.storage are given"));
-            }
-            (None, true) => {
-                return Err(args.invalid("neither opts.path nor opts.storage is given"));
-            }
-        };
+        if path.is_some() == storage.is_some() {
+            return Err(args.invalid(match path {
+                Some(_) => "both opts.path and opts.storage are given",
+                None => "neither opts.path nor opts.storage is given",
+            }));
+        }
         if parent.is_some() || !opts.parent_snapshot.is_null() {
             return Err(args.later("opening with a parent (opts.parent)"));
         }
@@ -91,7 +89,7 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         }
 
         let options = OpenOptions {
-            path,
+            path: path.unwrap_or(Path::new("")),
             cache_size: opts.cache_size,
             expect_root,
             allow_plain: opts.flags & HEXZ_OPEN_ALLOW_PLAIN != 0,
@@ -101,7 +99,10 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         let callback = PasswordCallback::new(opts.password, opts.password_data);
         let mut password = callback.map(PasswordCallback::function);
         let password = password.as_mut().map(|f| -> &mut PasswordFn<'_> { f });
-        let snapshot = Snapshot::open(&options, password)?;
+        let snapshot = match storage {
+            Some(storage) => Snapshot::from_storage(storage, &options, password)?,
+            None => Snapshot::open(&options, password)?,
+        };
 
         // SAFETY: as above.
         unsafe { out.write(handle::new(snapshot)) };
@@ -230,7 +231,7 @@ pub unsafe extern "C" fn hexz_snapshot_find(
 /// After a failure buf may hold some bytes of the stream, but never any that were not checked.
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset + len is beyond the end),
-/// _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+/// _CORRUPT, _IO, _CALLBACK, _NO_MEMORY, _STATE, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_read(
     snapshot: *const hexz_snapshot,
@@ -263,7 +264,7 @@ pub unsafe extern "C" fn hexz_snapshot_read(
 
 /// Tells what is at offset of a stream, and for how many bytes: to skip zeros, or to copy a sparse
 /// file as one. Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or
-/// beyond the end), _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
+/// beyond the end), _CORRUPT, _IO, _CALLBACK, _NO_MEMORY, _STATE, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_extent(
     snapshot: *const hexz_snapshot,

@@ -14,7 +14,7 @@ use crate::snapshot::VerifyReport;
 /// Returns when all is done; threads it started are gone then. The callbacks run on this thread,
 /// and must not use this snapshot. Other threads may use it meanwhile.
 ///
-/// Errors: HEXZ_ERR_CORRUPT with the report filled in, _INVALID_ARGUMENT, _IO, _CANCELLED,
+/// Errors: HEXZ_ERR_CORRUPT with the report filled in, _INVALID_ARGUMENT, _IO, _CALLBACK, _CANCELLED,
 /// _NO_MEMORY, _STATE, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_verify(

@@ -82,7 +82,7 @@ impl Index {
         Index::from_storage(Box::new(storage), options, password)
     }
 
-    /// Opens what lies in `storage`; the path in `options` is for asking only.
+    /// Opens what lies in `storage`, whatever the path in `options`.
     pub fn from_storage(
         storage: Box<dyn Storage>,
         options: &OpenOptions<'_>,
@@ -128,7 +128,8 @@ impl Index {
                     header: &header,
                     header_bytes: &ends.header_bytes,
                     copies: slots,
-                    path: options.path,
+                    operand: storage.operand(),
+                    path: storage.path(),
                     memory_max_kib: options.kdf_memory_max_kib,
                 };
                 Some(unlock_asking(&locked, false, password, &control)?.keys)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, CWD, FileType, FlockOperation, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
@@ -22,6 +22,17 @@ pub trait Storage: Send + Sync {
     /// Fills all of `buf` from `offset`, or fails; `buf` may then hold anything.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
+    /// Where it is, if it has a path.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Whether this thread is within a read of it, from where nothing that leans on it can be used:
+    /// who answers the read might wait for itself.
+    fn is_within(&self) -> bool {
+        false
+    }
+
     /// The open file that it is, if it is one.
     fn file(&self) -> Option<BorrowedFd<'_>> {
         None
@@ -32,6 +43,7 @@ pub trait Storage: Send + Sync {
 /// the host process.
 pub(crate) struct FileStorage {
     operand: String,
+    path: PathBuf,
     file: File,
     size: u64,
 }
@@ -89,6 +101,7 @@ impl FileStorage {
         fs::fcntl_setfl(&file, OFlags::empty()).map_err(fail("cannot prepare"))?;
         Ok(FileStorage {
             operand,
+            path: path.to_owned(),
             file: file.into(),
             size,
         })
@@ -113,6 +126,10 @@ impl Storage for FileStorage {
 
     fn size(&self) -> u64 {
         self.size
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {

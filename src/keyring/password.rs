@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::crypto::Secret;
-use crate::error::{Error, Result, operand};
+use crate::error::{Error, Result};
 
 /// Bytes in a password, at most.
 pub const PASSWORD_MAX: usize = 1024;
@@ -24,8 +24,10 @@ pub struct Request<'a> {
     pub purpose: Purpose,
     /// How often it was asked before.
     pub attempt: u32,
-    /// The snapshot.
-    pub path: &'a Path,
+    /// What to call the snapshot in error texts.
+    pub operand: &'a str,
+    /// Where it is, if it has a path.
+    pub path: Option<&'a Path>,
 }
 
 /// What the host answered.
@@ -57,7 +59,7 @@ impl Password {
 
 /// Asks once.
 pub fn ask(callback: &mut PasswordFn<'_>, request: &Request<'_>) -> Result<Password> {
-    let operand = || operand(request.path);
+    let operand = || request.operand.to_owned();
     let mut buffer = Secret::zeroed()?;
     match callback(request, &mut buffer[..]) {
         Answer::Given(len @ 1..=PASSWORD_MAX) => Ok(Password { buffer, len }),
@@ -90,7 +92,8 @@ mod tests {
         let request = Request {
             purpose: Purpose::Open,
             attempt,
-            path: Path::new("a.hxz"),
+            operand: "a.hxz",
+            path: Some(Path::new("a.hxz")),
         };
         let mut callback = |seen: &Request<'_>, buffer: &mut [u8]| {
             assert_eq!((seen.attempt, buffer.len()), (attempt, PASSWORD_MAX));

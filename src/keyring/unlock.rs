@@ -5,7 +5,7 @@ use std::path::Path;
 use super::password::{Password, PasswordFn, Purpose, Request, ask};
 use crate::control::Control;
 use crate::crypto::{FileKey, KdfCost, Keys, Opened, Place, WORK_MAX, WrappedKey, same};
-use crate::error::{Error, Result, operand};
+use crate::error::{Error, Result};
 use crate::format::{Header, KeySlot, PAGE_4K, SLOTS, SlotPage, newest};
 
 /// Askings for one password.
@@ -22,8 +22,10 @@ pub struct Locked<'a> {
     pub header_bytes: &'a [u8; PAGE_4K],
     /// The key slots.
     pub copies: &'a SlotCopies,
-    /// The file.
-    pub path: &'a Path,
+    /// What to call the file in error texts.
+    pub operand: &'a str,
+    /// Where it is, if it has a path.
+    pub path: Option<&'a Path>,
     /// KiB that making a key may take; 0 for what the format allows.
     pub memory_max_kib: u32,
 }
@@ -101,17 +103,16 @@ fn unlock(
         header,
         header_bytes,
         copies,
-        path,
+        operand,
         ..
     } = locked;
-    let operand = operand(path);
-    let corrupt = |why: &str| Error::corrupt(&operand, why);
-    let (copy, slots) = copies.newest(header, &operand)?;
+    let corrupt = |why: &str| Error::corrupt(operand, why);
+    let (copy, slots) = copies.newest(header, operand)?;
     let mut found = None;
     let mut opened = [false; SLOTS];
     for (slot, opened) in slots.slots.iter().zip(&mut opened) {
         let Some(slot) = slot else { continue };
-        check_memory(slot, locked.memory_max_kib, &operand)?;
+        check_memory(slot, locked.memory_max_kib, operand)?;
         match wrapped(slot).open(&header.file_id, password.bytes(), &|| control.check())? {
             Opened::OtherPassword => continue,
             Opened::Forged => return Err(corrupt("a key slot was changed")),
@@ -156,16 +157,17 @@ pub fn unlock_asking(
     callback: &mut PasswordFn<'_>,
     control: &Control<'_>,
 ) -> Result<Unlocked> {
-    let operand = operand(locked.path);
+    let operand = locked.operand;
     // What cannot work is no reason to bother anybody.
-    let (_, slots) = locked.copies.newest(locked.header, &operand)?;
+    let (_, slots) = locked.copies.newest(locked.header, operand)?;
     if let Some(first) = slots.slots.iter().flatten().next() {
-        check_memory(first, locked.memory_max_kib, &operand)?;
+        check_memory(first, locked.memory_max_kib, operand)?;
     }
     for attempt in 0..ATTEMPTS {
         let request = Request {
             purpose: Purpose::Open,
             attempt,
+            operand,
             path: locked.path,
         };
         let password = ask(callback, &request)?;
@@ -175,7 +177,10 @@ pub fn unlock_asking(
             return Ok(unlocked);
         }
     }
-    Err(Error::WrongPassword { operand, code: 0 })
+    Err(Error::WrongPassword {
+        operand: operand.to_owned(),
+        code: 0,
+    })
 }
 
 /// Refuses a slot that asks for more memory than the caller gives, before it is taken.

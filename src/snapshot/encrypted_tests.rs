@@ -296,7 +296,7 @@ fn a_password_is_asked_three_times_and_its_path_is_told() {
     let path = Path::new("some/file.hxz");
     let mut asked = Vec::new();
     let mut callback = |request: &Request<'_>, buffer: &mut [u8]| {
-        assert_eq!(request.path, path);
+        assert_eq!(request.path, Some(path));
         asked.push(request.attempt);
         buffer[0] = b'?';
         Answer::Given(1)

@@ -103,6 +103,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether this thread is within a read of what it lies in: see [`Storage::is_within`].
+    pub fn is_within_storage(&self) -> bool {
+        self.index.storage.is_within()
+    }
+
     /// The streams in order.
     pub fn streams(&self) -> &[StreamEntry] {
         &self.index.root.streams

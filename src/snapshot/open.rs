@@ -19,7 +19,7 @@ impl Snapshot {
         Ok(Snapshot::new(Index::open(options, password)?, options))
     }
 
-    /// Opens a snapshot that lies in `storage`; the path in `options` is for asking only.
+    /// Opens a snapshot that lies in `storage`, whatever the path in `options`.
     pub fn from_storage(
         storage: Box<dyn Storage>,
         options: &OpenOptions<'_>,

@@ -70,7 +70,8 @@ pub fn rekey(
         header: &ends.header,
         header_bytes: &ends.header_bytes,
         copies,
-        path,
+        operand: &operand,
+        path: Some(path),
         memory_max_kib,
     };
     let before = copies.0;
@@ -114,7 +115,8 @@ pub fn rekey(
         let asking = Request {
             purpose: Purpose::Create,
             attempt: 0,
-            path,
+            operand: &operand,
+            path: Some(path),
         };
         let password = ask(callback, &asking)?;
         let go_on = || control.check();

@@ -20,13 +20,16 @@
  * failures are counted and no longer printed. */
 #define CHECK_PRINT_LIMIT 40
 
-static long check_count_;
-static long check_failed_;
+/* Weak, so that all files of a program count together: a check in a callback
+ * that another file has is as good as one here. */
+#define CHECK_SHARED __attribute__((weak))
+CHECK_SHARED long check_count_;
+CHECK_SHARED long check_failed_;
 /* Where failures are printed; NULL is stderr. A program that watches its own
  * stderr sets another one. */
-static FILE *check_stream_;
+CHECK_SHARED FILE *check_stream_;
 /* What the checks that follow speak of, printed with each failure. */
-static char check_context_[256];
+CHECK_SHARED char check_context_[256];
 
 static inline void check_about(const char *format, ...)
 {

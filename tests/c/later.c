@@ -174,64 +174,6 @@ static void sinks(void)
     check_nothing_done("sinks");
 }
 
-static void storages(void)
-{
-    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
-    hexz_storage storage = HEXZ_INIT(hexz_storage);
-    hexz_snapshot *opened = NULL;
-
-    storage.size = sizeof(disk);
-    storage.read_at = disk_read_at;
-    opts.storage = &storage;
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), LATER);
-    CHECK_TEXT("storage");
-    opts.path = in_folder("disk.hxz");
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
-    opts.path = NULL;
-    storage.read_at = NULL;
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
-    CHECK(opened == NULL);
-    check_nothing_done("storages");
-}
-
-static int released;
-
-static void release(void *user_data)
-{
-    CHECK(user_data == &released);
-    released++;
-}
-
-/* A storage is given back once, whatever an opening that fails failed for. */
-static void released_storages(void)
-{
-    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
-    hexz_storage storage = HEXZ_INIT(hexz_storage);
-    hexz_snapshot *opened = NULL;
-
-    storage.size = sizeof(disk);
-    storage.read_at = disk_read_at;
-    storage.release = release;
-    storage.user_data = &released;
-    opts.storage = &storage;
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), LATER);
-    CHECK_EQ(released, 1);
-    opts.path = in_folder("disk.hxz");
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
-    CHECK_EQ(released, 2);
-    opts.path = NULL;
-    opts.flags = UINT64_C(1) << 63;
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
-    CHECK_EQ(released, 3);
-    CHECK_STATUS(hexz_snapshot_open(&opts, NULL), HEXZ_ERR_INVALID_ARGUMENT);
-    CHECK_EQ(released, 4);
-    /* Not one that is refused itself. */
-    storage.flags = 2;
-    CHECK_STATUS(hexz_snapshot_open(&opts, &opened), HEXZ_ERR_INVALID_ARGUMENT);
-    CHECK_EQ(released, 4);
-    check_nothing_done("released storages");
-}
-
 static int32_t find_ancestor(void *user_data, hexz_ancestor *ancestor)
 {
     (void)user_data;
@@ -533,9 +475,7 @@ int main(void)
     parents();
     streams();
     sinks();
-    storages();
     builders();
-    released_storages();
     ancestors();
     differences();
     streams_from_handles();
