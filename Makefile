@@ -36,6 +36,11 @@ soak: all
 	HEXZ_SOAK=1 HEXZ_C_MODES=plain tests/c/run.sh hostile hostile_encrypted
 	PROFILE=release tests/qcow2/mutations.sh 1000000
 
+#: make reproduce  builds anew in a folder of another name, with another CARGO_HOME, and compares byte by byte
+reproduce:
+	tools/deps.sh build
+	tools/reproduce.sh
+
 #: make fuzz       qcow2 images and snapshots, coverage-guided, on all cores: FUZZ_SECONDS=3600; CI runs a
 #:                 short form of it
 fuzz:
@@ -72,10 +77,7 @@ manual: tool
 
 #: make clean      everything that was built; target/data and what fuzzing learnt are kept
 clean:
-	$(or $(CARGO),cargo) clean --release
-	$(or $(CARGO),cargo) clean --profile dev
-	rm -rf target/tool target/hexz target/libhexz.a target/libhexz.so target/built target/last-built \
-	    target/venv target/go target/zig target/fuzz/build
+	@tools/clean.sh
 
-.PHONY: all help lib tool manual static test soak fuzz demo bench data install install-strip uninstall clean
+.PHONY: all help lib tool manual static test soak reproduce fuzz demo bench data install install-strip uninstall clean
 .DELETE_ON_ERROR:

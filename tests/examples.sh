@@ -29,6 +29,11 @@ for name in build encrypt; do
         -L"$libdir" "-Wl,-rpath,$libdir" -lhexz
 done
 
+# The first program of README.md, as it stands.
+awk '/^```/ { if (inside) exit; inside = $0 == "```c"; next } inside' "$root/README.md" >"$folder/readme.c"
+gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$include" "$folder/readme.c" -o "$folder/readme" \
+    -L"$libdir" "-Wl,-rpath,$libdir" -lhexz
+
 cd "$folder"
 seq 1 400000 >disk
 seq 300000 500000 >memory
@@ -48,6 +53,16 @@ refused 2 'no password' ./encrypt disk memory none.hxz again </dev/null
 for left in empty.hxz long.hxz none.hxz again; do
     [ ! -e "$left" ]
 done
+passed=$((passed + 1))
+
+mkdir readme-folder
+cd readme-folder
+refused 1 "^source 'disk.img': .*No such file" ../readme
+cp ../disk disk.img
+cp ../memory memory.dump
+../readme
+[ -s machine.hxz ]
+refused 1 "^output 'machine.hxz': already exists" ../readme
 passed=$((passed + 1))
 
 echo "examples: $passed passed"

@@ -81,20 +81,34 @@ for_cargo=(${CC:+"CC=$CC"} ${AR:+"AR=$AR"})
 find_tools "$target"
 export -n CC LD OBJCOPY STRIP AR
 
-# cargo links the shared library with the same compiler; what is given as a linker is one word.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+# wrap: CC as one word, in a place that stays the same. cargo's C code is compiled with --target= and the
+# target as Rust calls it, which Zig has other names for: its own target is in CC.
+wrap() {
+    local drop='' wrapper
+    case $CC in
+    *zig\ cc*) drop='for word do shift; case $word in --target=*) ;; *) set -- "$@" "$word" ;; esac; done' ;;
+    esac
+    wrapper=$(realpath -m "${CARGO_TARGET_DIR:-target}/$target")/cc
+    mkdir -p "$(dirname "$wrapper")"
+    printf '#!/bin/sh\n%s\nexec %s "$@"\n' "$drop" "$CC" >"$work/cc"
+    chmod 755 "$work/cc"
+    cmp -s "$work/cc" "$wrapper" || cp "$work/cc" "$wrapper"
+    echo "$wrapper"
+}
+cc_of_cargo=$CC
+case $CC in *zig\ cc*) cc_of_cargo=$(wrap) ;; esac
 if [ -n "$target" ]; then
-    for_cargo=("CC_${target//[-.]/_}=$CC" "AR_${target//[-.]/_}=$AR")
+    for_cargo=("CC_${target//[-.]/_}=$cc_of_cargo" "AR_${target//[-.]/_}=$AR")
+    # cargo links the shared library with the same compiler; what is given as a linker is one word.
     linker=CARGO_TARGET_$(tr 'a-z.-' 'A-Z__' <<<"$target")_LINKER
     if [ -z "${!linker:-}" ]; then
-        wrapper=$(realpath -m "${CARGO_TARGET_DIR:-target}/$target")/cc
-        mkdir -p "$(dirname "$wrapper")"
-        printf '#!/bin/sh\nexec %s "$@"\n' "$CC" >"$work/cc"
-        chmod 755 "$work/cc"
-        cmp -s "$work/cc" "$wrapper" || cp "$work/cc" "$wrapper"
-        export "$linker=$wrapper"
+        export "$linker=$(wrap)"
     fi
+elif [ "$cc_of_cargo" != "$CC" ]; then
+    for_cargo[0]=CC=$cc_of_cargo
 fi
 
 env "${for_cargo[@]}" tools/cargo.sh build --release --locked "${cargo_flags[@]}" --message-format=json-render-diagnostics >"$work/said"
@@ -113,9 +127,25 @@ put() {
 }
 if [ -n "$shared" ]; then put "$shared" libhexz.so; else rm -f "$dir/libhexz.so"; fi
 
+# find_unwinder: what a program linked with libhexz.a needs besides what CC brings. GCC brings an unwinder, Zig
+# and a Clang with compiler-rt bring one where it is asked for.
+find_unwinder() {
+    local library
+    local -a cc
+    read -ra cc <<<"$CC"
+    echo 'void _Unwind_Resume(void *); int main(void) { _Unwind_Resume(0); return 0; }' >"$work/unwind.c"
+    for library in '' -lunwind; do
+        if "${cc[@]}" -o "$work/unwind" "$work/unwind.c" $library 2>/dev/null; then
+            echo "$library"
+            return
+        fi
+    done
+}
+unwinder=$(find_unwinder)
+
 # Read by tools/install.sh. A changed flag makes the tool anew.
 printf '%s\n' "cc $CC" "objcopy $OBJCOPY" "strip $STRIP" "ar $AR" "ld $LD" \
-    "cppflags ${CPPFLAGS:-}" "cflags ${CFLAGS:-}" "ldflags ${LDFLAGS:-}" >"$work/built"
+    "cppflags ${CPPFLAGS:-}" "cflags ${CFLAGS:-}" "ldflags ${LDFLAGS:-}" "unwinder $unwinder" >"$work/built"
 put "$work/built" built
 
 goals=()
@@ -134,7 +164,7 @@ if [ ${#goals[@]} -gt 0 ]; then
     unset MAKEFLAGS MFLAGS MAKELEVEL
     make --no-print-directory -C "$dir" -f hexz-source/tools/products.mk -j"$(nproc)" "${goals[@]}" \
         CC="$CC" LD="$LD" OBJCOPY="$OBJCOPY" AR="$AR" CPPFLAGS="${CPPFLAGS:-}" CFLAGS="${CFLAGS:-}" \
-        LDFLAGS="${LDFLAGS:-}" PROFILE="$(basename "$profile")" SHARED="${shared:+1}"
+        LDFLAGS="${LDFLAGS:-}" UNWINDER="$unwinder" PROFILE="$(basename "$profile")" SHARED="${shared:+1}"
 fi
 # `sudo make install` does not know what was set here.
 if mkdir -p target 2>/dev/null && [ -w target ]; then

@@ -23,7 +23,7 @@ die() {
 }
 
 # What rustc names for libhexz.a, less libgcc_s: the compiler driver brings an unwinder of the kind
-# that it links, libgcc_eh for a static program.
+# that it links, libgcc_eh for a static program; or tools/build.sh has found which to ask for.
 static_libs="-lutil -lrt -lpthread -lm -ldl -lc"
 
 # find_built: the folder where `make` left things. What the caller says comes first; what make wrote
@@ -37,7 +37,9 @@ find_built() {
     if [ ! -f "$built/built" ] || [ ! -f "$built/libhexz.a" ] || [ ! -d "$built/tool" ]; then
         die "nothing is built in $built: run make first, with the same CARGO_TARGET_DIR and CARGO_BUILD_TARGET"
     fi
-    local newer
+    local unwinder newer
+    unwinder=$(sed -n 's/^unwinder //p' "$built/built")
+    static_libs=${unwinder:+$unwinder }$static_libs
     newer=$(find src c-examples include build.rs Cargo.toml Cargo.lock -newer "$built/libhexz.a" -newer "$built/tool/hexz.o" \
         -type f -print -quit 2>/dev/null || true)
     [ -z "$newer" ] || echo "install: $newer is newer than what was built; run make to have it in" >&2

@@ -12,7 +12,7 @@ hexz: $(tool_o) $(PROFILE)/libhexz.so built
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(tool_o) -L$(PROFILE) -lhexz -Wl,-rpath,'$$ORIGIN/$(PROFILE)'
 else
 hexz: $(tool_o) libhexz.a built
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(tool_o) libhexz.a -lutil -lrt -lpthread -lm -ldl -lc
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(tool_o) libhexz.a $(UNWINDER) -lutil -lrt -lpthread -lm -ldl -lc
 endif
 
 tool/%.o: $(src)/c-examples/%.c $(src)/include/hexz.h $(wildcard $(src)/c-examples/hexz/*.h) built

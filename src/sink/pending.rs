@@ -184,7 +184,9 @@ impl PendingFile {
             libc::F2FS_SUPER_MAGIC,
             libc::TMPFS_MAGIC,
         ];
-        if fs::fstatfs(&self.file).is_ok_and(|s| known.contains(&s.f_type)) {
+        // Signed in one C library and not in another.
+        let is = |kind, magic| i128::from(kind) == i128::from(magic);
+        if fs::fstatfs(&self.file).is_ok_and(|s| known.iter().any(|k| is(s.f_type, *k))) {
             return Ok(());
         }
         match fs::fsync(&self.file) {

@@ -29,7 +29,7 @@ cp "$built_here/release/libhexz.a" "$built_here/release/libhexz.so" "$PLAYED/rea
 # A source tree of its own: what is written down there is not for the next `make install`.
 tree="$work/source tree"
 mkdir "$tree"
-git ls-files -z --cached --others --exclude-standard -- Makefile Cargo.toml Cargo.lock build.rs src include c-examples cmake tools man completions '*.pc.in' \
+git ls-files -z --cached --others --exclude-standard -- Makefile Cargo.toml Cargo.lock build.rs src benches include c-examples cmake tools man completions '*.pc.in' \
     THIRD_PARTY 'LICENSE-*' | xargs -0 cp --parents -t "$tree"
 quiet() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "failed: $*"; }; }
 make_there() { quiet make --no-print-directory -C "$tree" CARGO="$work/cargo" "$@"; }
@@ -67,6 +67,33 @@ for how in variable flag; do
     rm -rf "$tree/target/$native"
 done
 ok "CARGO_BUILD_TARGET and --target"
+
+# left FOLDER: what `make clean` has not removed there, besides what cargo marks its folder with.
+left() { find "$1" ! -type d ! -name CACHEDIR.TAG ! -name '.rustc_info.json' ! -name kept; }
+# cargo itself: it has to know the project, and what it removes.
+clean_there() { quiet env -u CARGO make --no-print-directory -C "$tree" clean "$@"; }
+for how in variable flag; do
+    export CARGO_TARGET_DIR="$work/to clean"
+    flags=()
+    [ $how = variable ] && export CARGO_BUILD_TARGET=$native || flags=(CARGOFLAGS="--target $native")
+    make_there "${flags[@]}"
+    touch "$CARGO_TARGET_DIR/kept" "$CARGO_TARGET_DIR/$native/kept"
+    [ -n "$(left "$CARGO_TARGET_DIR")" ] || fail "nothing was built to be cleaned away"
+    clean_there "${flags[@]}"
+    [ -z "$(left "$CARGO_TARGET_DIR")" ] || fail "make clean, the target by $how, leaves: $(left "$CARGO_TARGET_DIR")"
+    [ -f "$CARGO_TARGET_DIR/$native/kept" ] || fail "make clean removed what was not built"
+    unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
+done
+
+# The same archive of rustc's in a folder of another name: the long form is `make reproduce`.
+make_there
+for file in hexz libhexz.a; do
+    cmp "$built_here/$file" "$tree/target/$file" || fail "$file is another one when it is built in another folder"
+done
+ok "tool and archive are the same from another folder"
+clean_there
+[ -z "$(left "$tree/target")" ] || fail "make clean leaves in target/: $(left "$tree/target")"
+ok "make clean removes what was built, elsewhere and for another target too"
 
 # As a user who may not write to the project.
 chmod -R a-w "$tree"
