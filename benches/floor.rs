@@ -14,7 +14,7 @@ use hexz::codec::{Encoder, Method};
 use hexz::format::Codec;
 use hexz::pack::unit_hash;
 use hexz::profile::Compression;
-use hexz::source::{Access, Content, Format};
+use hexz::source::{Access, Content, Format, Writers};
 
 /// Bytes that a thread takes at once, as a build reads them.
 const SHARE: u64 = 1 << 20;
@@ -94,8 +94,7 @@ fn main() {
 /// The input's data, holes left out as a build leaves them out, in shares.
 fn shares(input: &str) -> Vec<(u64, usize)> {
     let access = Access {
-        share: true,
-        allow_change: false,
+        writers: Writers::Allowed,
         other_files: false,
     };
     let source = hexz::source::open(input.as_ref(), Format::Raw, access).unwrap();

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use hexz::build::{self, BuildRequest, Output, Paths, build};
 use hexz::control::Control;
-use hexz::pack::{Options, Report};
+use hexz::pack::{Options, Report, UnitKind};
 use hexz::profile::{self, Profile};
 use hexz::sink::{Existing, Sync};
-use hexz::source::{Access, Format};
+use hexz::source::{Access, Format, Writers};
 
 struct Folder(PathBuf);
 
@@ -109,8 +109,7 @@ fn pack(case: &Case<'_>) -> Report {
         format: Format::Auto,
         memory: case.memory,
         access: Access {
-            share: false,
-            allow_change: false,
+            writers: Writers::Refused,
             other_files: false,
         },
     };
@@ -124,7 +123,10 @@ fn pack(case: &Case<'_>) -> Report {
         },
         options: Options {
             profile: case.profile,
-            cdc: case.cdc,
+            units: match case.cdc {
+                true => UnitKind::Chunk,
+                false => UnitKind::Page,
+            },
             threads: case.threads,
             memory_limit: case.memory_limit,
         },

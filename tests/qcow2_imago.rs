@@ -9,7 +9,7 @@ use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use hexz::source::{self, Access, Content, Format};
+use hexz::source::{self, Access, Content, Format, Writers};
 use imago::qcow2::Qcow2;
 use imago::{FormatAccess, FormatDriverBuilder, PermissiveImplicitOpenGate};
 
@@ -55,8 +55,7 @@ fn lacking(folder: &Path) -> io::Result<BTreeSet<u32>> {
 
 fn by_hexz(path: &Path) -> hexz::error::Result<Vec<u8>> {
     let access = Access {
-        share: false,
-        allow_change: false,
+        writers: Writers::Refused,
         other_files: true,
     };
     let source = source::open(path, Format::Qcow2, access)?;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hexz::error::Result;
-use hexz::source::{self, Access, Content, Format};
+use hexz::source::{self, Access, Content, Format, Writers};
 
 /// No image here needs more: clusters have 64 KiB at most.
 const MEMORY_MAX: usize = 4 << 20;
@@ -172,8 +172,7 @@ impl Seed {
 /// The disk into the beginning of `buf`, and its length, or nothing if only a part fits.
 fn read(path: &Path, buf: &mut [u8]) -> Result<Option<usize>> {
     let access = Access {
-        share: true,
-        allow_change: false,
+        writers: Writers::Allowed,
         other_files: true,
     };
     let source = source::open(path, Format::Qcow2, access)?;

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use hexz::build::{self, BuildRequest, Output, Paths, build};
 use hexz::control::Control;
 use hexz::error::Error;
-use hexz::pack::Options;
+use hexz::pack::{Options, UnitKind};
 use hexz::profile::{CdcSizes, Compression, Profile};
 use hexz::sink::{Existing, Sync};
-use hexz::snapshot::{ExtractOptions, OpenOptions, Snapshot, VerifyReport};
-use hexz::source::{Access, Format};
+use hexz::snapshot::{ExtractMode, ExtractOptions, OpenOptions, Snapshot, VerifyReport};
+use hexz::source::{Access, Format, Writers};
 
 const CASES: u64 = 150;
 
@@ -134,8 +134,7 @@ fn case(number: u64, folder: &Path) -> bool {
         format: Format::Raw,
         memory: (streams > 1).then_some(memory.as_path()),
         access: Access {
-            share: false,
-            allow_change: false,
+            writers: Writers::Refused,
             other_files: false,
         },
     };
@@ -149,7 +148,10 @@ fn case(number: u64, folder: &Path) -> bool {
         },
         options: Options {
             profile,
-            cdc: random.below(2) == 0,
+            units: match random.below(2) == 0 {
+                true => UnitKind::Chunk,
+                false => UnitKind::Page,
+            },
             threads: random.of(&[1, 2, 3, 8]),
             memory_limit: random.of(&[0, 0, 16 << 20, 64 << 20, 512 << 20]),
         },
@@ -185,10 +187,8 @@ fn case(number: u64, folder: &Path) -> bool {
         }
         let to = ExtractOptions {
             path: extracted,
-            existing: Existing::Replace,
-            sync: false,
-            in_place: false,
-            force_share: false,
+            mode: ExtractMode::New(Existing::Replace),
+            sync: Sync::No,
             threads,
         };
         let done = snapshot.extract(stream as u32, &to, &mut control);

@@ -10,9 +10,9 @@ use super::cancel;
 use super::guard::guard;
 use super::host;
 use crate::build::{self, BuildRequest, Encrypt, Output, Paths, build};
-use crate::pack::{Options, Report};
+use crate::pack::{Options, Report, UnitKind};
 use crate::sink::{Existing, Sync};
-use crate::source::{Access, Format};
+use crate::source::{Access, Format, Writers};
 
 /// = Building
 ///
@@ -98,8 +98,11 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             },
             memory,
             access: Access {
-                share: opts.flags & HEXZ_BUILD_FORCE_SHARE != 0,
-                allow_change: opts.flags & HEXZ_BUILD_ALLOW_CHANGE != 0,
+                writers: match opts.flags {
+                    flags if flags & HEXZ_BUILD_FORCE_SHARE != 0 => Writers::Allowed,
+                    flags if flags & HEXZ_BUILD_ALLOW_CHANGE != 0 => Writers::LockedOut,
+                    _ => Writers::Refused,
+                },
                 other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
             },
         };
@@ -116,7 +119,10 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         };
         let options = Options {
             profile: target.profile,
-            cdc: opts.flags & HEXZ_BUILD_CDC != 0,
+            units: match opts.flags & HEXZ_BUILD_CDC {
+                0 => UnitKind::Page,
+                _ => UnitKind::Chunk,
+            },
             threads: opts.threads,
             memory_limit: opts.memory_limit,
         };

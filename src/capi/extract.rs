@@ -5,8 +5,8 @@ use super::args::Args;
 use super::callback::{ProgressCallback, with_control};
 use super::guard::guard;
 use super::{cancel, handle, host};
-use crate::sink::Existing;
-use crate::snapshot::ExtractOptions;
+use crate::sink::{Existing, Sync};
+use crate::snapshot::{ExtractMode, ExtractOptions, Holders};
 
 /// Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
 /// complete, or not at all, under the guarantees that hexz_build() gives, with the same modes and the
@@ -66,13 +66,18 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
 
         let options = ExtractOptions {
             path,
-            existing: match overwrite {
-                true => Existing::Replace,
-                false => Existing::Refuse("HEXZ_EXTRACT_OVERWRITE"),
+            mode: match (in_place, overwrite) {
+                (true, _) => ExtractMode::InPlace(match opts.flags & HEXZ_EXTRACT_FORCE_SHARE {
+                    0 => Holders::Respected,
+                    _ => Holders::Overridden,
+                }),
+                (false, true) => ExtractMode::New(Existing::Replace),
+                (false, false) => ExtractMode::New(Existing::Refuse("HEXZ_EXTRACT_OVERWRITE")),
             },
-            in_place,
-            force_share: opts.flags & HEXZ_EXTRACT_FORCE_SHARE != 0,
-            sync: opts.flags & HEXZ_EXTRACT_NO_SYNC == 0,
+            sync: match opts.flags & HEXZ_EXTRACT_NO_SYNC {
+                0 => Sync::Yes("HEXZ_EXTRACT_NO_SYNC"),
+                _ => Sync::No,
+            },
             threads: opts.threads,
         };
         let progress = ProgressCallback::new(opts.progress, opts.progress_data, snapshot.cast());

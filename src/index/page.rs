@@ -29,9 +29,9 @@ pub(crate) struct ExtentLeaf {
     entries: Vec<ExtentEntry>,
 }
 
-/// A run of a stream.
+/// An extent, or its rest from some byte on, and where that is in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct LeafExtent {
     pub at: u64,
     pub len: u64,
     pub target: Target,
@@ -239,7 +239,7 @@ impl ExtentLeaf {
     }
 
     /// The runs from that offset on, the first one cut to begin there.
-    pub fn runs(&self, from: u64) -> impl Iterator<Item = Run> {
+    pub fn runs(&self, from: u64) -> impl Iterator<Item = LeafExtent> {
         let index = self
             .starts
             .partition_point(|start| *start <= from)
@@ -252,7 +252,7 @@ impl ExtentLeaf {
                 Target::Data(at) => Target::Data(at + skip),
                 other => other,
             };
-            Run {
+            LeafExtent {
                 at: start + skip,
                 len: entry.len - skip,
                 target,

@@ -1,6 +1,6 @@
 //! The first thing done to a segment: find its zeros and hash its units.
 
-use super::segment::{Segment, Unit, UnitContent};
+use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use crate::error::{Result, try_reserve};
 use crate::format::{PAGE_4K, UnitHash};
 
@@ -25,9 +25,9 @@ pub fn is_zero(bytes: &[u8]) -> bool {
         && rest.iter().all(|b| *b == 0)
 }
 
-/// Hashes each unit that nobody looked at yet. Runs of pages are taken apart, unless they are
-/// `chunks`, which are units as they are. `key` is for the hashes of an encrypted file.
-pub fn hash_segment(segment: &mut Segment, chunks: bool, key: Option<&[u8; 32]>) -> Result<()> {
+/// Hashes each unit that nobody looked at yet. Runs of pages are taken apart; chunks are units as they
+/// are. `key` is for the hashes of an encrypted file.
+pub fn hash_segment(segment: &mut Segment, kind: UnitKind, key: Option<&[u8; 32]>) -> Result<()> {
     let bytes = &segment.buffer.bytes;
     let mut hashed: Vec<Unit> = Vec::new();
     let most = segment.units.len().max(bytes.len() / PAGE_4K);
@@ -37,13 +37,16 @@ pub fn hash_segment(segment: &mut Segment, chunks: bool, key: Option<&[u8; 32]>)
             hashed.push(*unit);
             continue;
         }
-        let step = if chunks { unit.len as usize } else { PAGE_4K };
+        let step = match kind {
+            UnitKind::Page => PAGE_4K,
+            UnitKind::Chunk => unit.len as usize,
+        };
         for at in (0..unit.len as usize).step_by(step) {
             let len = (unit.len as usize - at).min(step);
             let from = unit.at as usize + at;
             let content = match bytes.get(from..from + len).unwrap_or_default() {
                 unit if is_zero(unit) => UnitContent::Zero,
-                chunk if chunks => UnitContent::Data(unit_hash(chunk, key)),
+                chunk if kind == UnitKind::Chunk => UnitContent::Data(unit_hash(chunk, key)),
                 // A short page at the end of a stream is hashed as it is stored: padded.
                 _ => UnitContent::Data(unit_hash(
                     bytes.get(from..from + PAGE_4K).unwrap_or_default(),

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 pub use chunker::Chunker;
 pub use hash::{is_zero, unit_hash};
 pub use plan::MEMORY_LIMIT_DEFAULT;
-pub use segment::{Unit, UnitContent};
+pub use segment::{Unit, UnitContent, UnitKind};
 
 use crate::codec::{self, EncodeDictionary, Method};
 use crate::control::{Control, Phase};
@@ -55,12 +55,22 @@ pub struct StreamInput {
 pub struct Options {
     /// Validated parameters.
     pub profile: Profile,
-    /// Whether to cut content-defined chunks instead of pages.
-    pub cdc: bool,
+    /// What streams are cut into.
+    pub units: UnitKind,
     /// Threads that may use CPU, the caller's included; 0 for all there are.
     pub threads: u32,
     /// Bytes of memory; 0 for the default.
     pub memory_limit: u64,
+}
+
+impl Options {
+    /// Sizes of chunks, if chunks are cut.
+    fn chunk_sizes(&self) -> Option<&CdcSizes> {
+        match self.units {
+            UnitKind::Page => None,
+            UnitKind::Chunk => Some(&self.profile.cdc),
+        }
+    }
 }
 
 /// What packing did. Bytes of sources are logical ones.
@@ -110,7 +120,7 @@ pub fn check_memory(streams: &[StreamInput], options: &Options) -> Result<()> {
 fn plan(streams: &[StreamInput], options: &Options) -> Result<plan::Plan> {
     let demand = plan::Demand {
         profile: &options.profile,
-        cdc: options.cdc.then_some(&options.profile.cdc),
+        cdc: options.chunk_sizes(),
         logical: total_size(streams)?,
         threads: thread_count(options.threads),
         memory_limit: options.memory_limit,
@@ -140,7 +150,7 @@ pub fn pack(
     let start = Instant::now();
     let Options { profile, .. } = options;
     let logical = total_size(&streams)?;
-    let cdc = options.cdc.then_some(&profile.cdc);
+    let cdc = options.chunk_sizes();
     let plan = plan(&streams, options)?;
     let method = Method::from(profile);
     let mut entries = try_with_capacity(streams.len(), "streams")?;
@@ -181,12 +191,12 @@ pub fn pack(
         table(plan.table_slots)?,
         runs,
         profile.block_size as usize,
-        options.cdc,
+        options.units,
     );
     let work = pipeline::Work {
         method,
         dictionary: digested.as_ref(),
-        chunks: options.cdc,
+        units: options.units,
         keys: encryption.map(|encryption| &encryption.keys),
     };
     let packed = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control);

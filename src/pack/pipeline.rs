@@ -15,8 +15,8 @@ use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::plan::Plan;
 use super::reader::{ReadCost, Reader};
 use super::seal::seal;
-use super::segment::{BufferPool, Item, Segment};
-use super::writer::{Extent, StoredBlock, Writer};
+use super::segment::{BufferPool, Item, Segment, UnitKind};
+use super::writer::{StoredBlock, StreamExtent, Writer};
 use crate::codec::{EncodeDictionary, Encoder, Method};
 use crate::control::Control;
 use crate::crypto::{Keys, Piece, PieceKind};
@@ -93,8 +93,8 @@ pub struct Work<'a> {
     pub method: Method,
     /// The dictionary, if one was trained.
     pub dictionary: Option<&'a EncodeDictionary>,
-    /// Whether units are chunks.
-    pub chunks: bool,
+    /// What units are.
+    pub units: UnitKind,
     /// The keys of an encrypted file.
     pub keys: Option<&'a Keys>,
 }
@@ -103,7 +103,7 @@ pub struct Work<'a> {
 struct Worker<'a> {
     encoder: Encoder<'a>,
     decompressors: Decompressors,
-    chunks: bool,
+    units: UnitKind,
     keys: Option<&'a Keys>,
 }
 
@@ -112,7 +112,7 @@ impl<'a> Worker<'a> {
         Ok(Worker {
             encoder: Encoder::new(work.method, work.dictionary)?,
             decompressors: Decompressors::default(),
-            chunks: work.chunks,
+            units: work.units,
             keys: work.keys,
         })
     }
@@ -139,9 +139,9 @@ impl<'a> Worker<'a> {
         let unpacking = start.elapsed();
         match self.keys {
             Some(keys) => {
-                keys.with_unit_hash_key(|key| hash_segment(segment, self.chunks, Some(key)))?;
+                keys.with_unit_hash_key(|key| hash_segment(segment, self.units, Some(key)))?;
             }
-            None => hash_segment(segment, self.chunks, None)?,
+            None => hash_segment(segment, self.units, None)?,
         }
         Ok(Hashing {
             unpacking,
@@ -205,7 +205,7 @@ impl<'a> Worker<'a> {
 /// Placed things in the order of the file; blocks are with the workers by number.
 enum Next {
     Block(u64),
-    Extents(Vec<Extent>),
+    Extents(Vec<StreamExtent>),
 }
 
 /// The calling thread's side.

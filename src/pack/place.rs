@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::placed::{BlockData, Counts, NewBlock, Placed};
-use super::segment::{Segment, Unit, UnitContent};
+use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use super::table::{DedupTable, Lookup, Place};
-use super::writer::Extent;
+use super::writer::StreamExtent;
 use crate::error::{Error, Result, try_grow, try_push, try_push_back, try_reserve};
 use crate::format::{DATA_SPACE_MAX, PAGE_4K, Target, UnitHash};
 
@@ -47,11 +47,11 @@ pub struct Placer {
     /// Units in a run of that table.
     run_units: usize,
     block_size: usize,
-    chunks: bool,
+    units: UnitKind,
     data_end: Place,
     pool: Pool,
     /// Extents that wait for the pool to close.
-    waiting: Vec<Extent>,
+    waiting: Vec<StreamExtent>,
     ready: VecDeque<Placed>,
     spare: Vec<Vec<u8>>,
     counts: Counts,
@@ -68,19 +68,19 @@ enum Found {
 }
 
 impl Placer {
-    /// Packs into blocks of `block_size`; `chunks` are never split and may be larger.
+    /// Packs into blocks of `block_size`; chunks are never split and may be larger.
     pub fn new(
         table: DedupTable,
         runs: Option<DedupTable>,
         block_size: usize,
-        chunks: bool,
+        units: UnitKind,
     ) -> Self {
         Placer {
             table,
             runs,
             run_units: RUN_UNITS.min(block_size / PAGE_4K),
             block_size,
-            chunks,
+            units,
             data_end: 0,
             pool: Pool::default(),
             waiting: Vec::new(),
@@ -110,7 +110,7 @@ impl Placer {
     /// A run of zeros.
     pub fn zeros(&mut self, stream: u32, len: u64) -> Result<()> {
         self.counts.zero += len;
-        self.extent(Extent {
+        self.extent(StreamExtent {
             stream,
             len,
             target: Target::Zero,
@@ -128,7 +128,7 @@ impl Placer {
     /// window's own block.
     pub fn step(&mut self, segment: &Segment, at: usize) -> Result<usize> {
         let rest = segment.units.get(at..).unwrap_or_default();
-        if self.chunks {
+        if self.units == UnitKind::Chunk {
             if let Some(unit) = rest.first() {
                 self.chunk(segment, unit)?;
             }
@@ -159,7 +159,7 @@ impl Placer {
                 self.table.relocate(&hash, place);
             }
         }
-        self.extent(Extent {
+        self.extent(StreamExtent {
             stream: segment.stream,
             len: unit.len.into(),
             target: Target::Data(place),
@@ -346,7 +346,7 @@ impl Placer {
             Found::New => self.counts.unique += len,
         }
         let target = place.map_or(Target::Zero, Target::Data);
-        self.extent(Extent {
+        self.extent(StreamExtent {
             stream: segment.stream,
             len,
             target,
@@ -388,8 +388,8 @@ impl Placer {
 
     /// Copies a unit to the pool, and tells its offset there.
     fn pool_unit(&mut self, segment: &Segment, unit: &Unit, hash: &UnitHash) -> Result<u64> {
-        let bytes = match self.chunks {
-            true => {
+        let bytes = match self.units {
+            UnitKind::Chunk => {
                 let at = unit.at as usize;
                 segment
                     .buffer
@@ -397,7 +397,7 @@ impl Placer {
                     .get(at..at + unit.len as usize)
                     .unwrap_or_default()
             }
-            false => page(segment, unit),
+            UnitKind::Page => page(segment, unit),
         };
         if !self.pool.bytes.is_empty() && self.pool.bytes.len() + bytes.len() > self.block_size {
             self.close_pool(segment.stream)?;
@@ -408,7 +408,7 @@ impl Placer {
         let offset = self.pool.bytes.len() as u64;
         self.pool.bytes.extend_from_slice(bytes);
         try_push(&mut self.pool.hashes, *hash, "the units of a block")?;
-        if self.chunks {
+        if self.units == UnitKind::Chunk {
             try_push(&mut self.pool.lens, unit.len, "the units of a block")?;
         }
         Ok(offset)
@@ -472,7 +472,7 @@ impl Placer {
     }
 
     /// Takes the next run of the streams; it waits if it or one before it points to the pool.
-    fn extent(&mut self, extent: Extent) -> Result<()> {
+    fn extent(&mut self, extent: StreamExtent) -> Result<()> {
         let pooled = matches!(extent.target, Target::Data(at) if at >= POOLED);
         if !pooled && self.waiting.is_empty() {
             return self.emit(extent);
@@ -491,7 +491,7 @@ impl Placer {
         }
     }
 
-    fn emit(&mut self, extent: Extent) -> Result<()> {
+    fn emit(&mut self, extent: StreamExtent) -> Result<()> {
         if let Some(Placed::Extents(extents)) = self.ready.back_mut() {
             match extents.last_mut() {
                 Some(last) if joins(last, &extent) => last.len += extent.len,
@@ -547,7 +547,7 @@ fn run_hash(segment: &Segment, units: &[Unit]) -> Option<UnitHash> {
     ))
 }
 
-fn joins(last: &Extent, next: &Extent) -> bool {
+fn joins(last: &StreamExtent, next: &StreamExtent) -> bool {
     last.stream == next.stream
         && match (last.target, next.target) {
             (Target::Zero, Target::Zero) => true,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::segment::Buffer;
-use super::writer::Extent;
+use super::writer::StreamExtent;
 use crate::format::UnitHash;
 
 /// Bytes of a new block.
@@ -50,7 +50,7 @@ pub enum Placed {
     /// The next block of data space.
     Block(NewBlock),
     /// Runs of the streams, in order.
-    Extents(Vec<Extent>),
+    Extents(Vec<StreamExtent>),
 }
 
 /// Logical bytes by what became of them.

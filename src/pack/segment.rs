@@ -70,6 +70,15 @@ impl Drop for Buffer {
     }
 }
 
+/// What is deduplicated: of one kind in all of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitKind {
+    /// Pages of 4 KiB.
+    Page,
+    /// Content-defined chunks.
+    Chunk,
+}
+
 /// What a unit holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnitContent {

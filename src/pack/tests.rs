@@ -53,7 +53,10 @@ fn pack_one(
 ) -> (Result<Report>, Vec<u8>) {
     let options = Options {
         profile: profile::resolve(Some(name)).unwrap(),
-        cdc,
+        units: match cdc {
+            true => UnitKind::Chunk,
+            false => UnitKind::Page,
+        },
         threads: 2,
         memory_limit: 0,
     };

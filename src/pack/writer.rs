@@ -43,7 +43,7 @@ pub struct StoredBlock<'a> {
 
 /// A run of a stream, placed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
+pub struct StreamExtent {
     /// Index of the stream.
     pub stream: u32,
     /// Bytes.
@@ -202,8 +202,8 @@ impl<'s> Writer<'s> {
     }
 
     /// Takes the next run of the streams, which follow each other in order.
-    pub fn extent(&mut self, extent: &Extent) -> Result<()> {
-        let Extent {
+    pub fn extent(&mut self, extent: &StreamExtent) -> Result<()> {
+        let StreamExtent {
             stream,
             len,
             target,

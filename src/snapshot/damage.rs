@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Result, try_push};
 use crate::format::{PageKey, Target};
-use crate::index::page::Run;
+use crate::index::page::LeafExtent;
 
 /// Ranges of data space kept at most; more are placed in their streams at once and forgotten.
 const RANGES_MAX: usize = 64 << 10;
@@ -129,7 +129,7 @@ fn merge(ranges: &mut Vec<BadRange>) {
 }
 
 /// The first offset of a run that refers to one of the ranges, which are sorted.
-pub(super) fn first_bad(run: &Run, ranges: &[BadRange]) -> Option<u64> {
+pub(super) fn first_bad(run: &LeafExtent, ranges: &[BadRange]) -> Option<u64> {
     let Target::Data(at) = run.target else {
         return None;
     };
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn the_first_bad_byte_of_a_run() {
         let ranges = [(100, 200), (300, 400)];
-        let run = |at, len| Run {
+        let run = |at, len| LeafExtent {
             at: 7,
             len,
             target: Target::Data(at),
@@ -205,7 +205,7 @@ mod tests {
         ] {
             assert_eq!(first_bad(&run(at, len), &ranges), bad, "{at} {len}");
         }
-        let zero = Run {
+        let zero = LeafExtent {
             at: 7,
             len: 1000,
             target: Target::Zero,

@@ -16,7 +16,7 @@ use crate::format::{KeySlot, PAGE_4K, PageKey, SLOTS, SLOTS_AT, SlotPage, TreeKi
 use crate::index::page::Block;
 use crate::keyring::create::tests::fixed;
 use crate::keyring::{Answer, Encryption, Request};
-use crate::pack::{self, Options, StreamInput};
+use crate::pack::{self, Options, StreamInput, UnitKind};
 use crate::profile::{self, Compression, Profile};
 use crate::sink::Sink;
 use crate::source::{Content, Identity, Source};
@@ -67,7 +67,7 @@ impl Sink for Collected {
     }
 }
 
-fn build(input: &[u8], profile: Profile, cdc: bool, threads: u32, keys: &Encryption) -> Vec<u8> {
+fn build(input: &[u8], profile: Profile, units: UnitKind, threads: u32, keys: &Encryption) -> Vec<u8> {
     let streams = vec![StreamInput {
         name: "disk".into(),
         kind: 1,
@@ -75,7 +75,7 @@ fn build(input: &[u8], profile: Profile, cdc: bool, threads: u32, keys: &Encrypt
     }];
     let options = Options {
         profile,
-        cdc,
+        units,
         threads,
         memory_limit: 0,
     };
@@ -169,9 +169,9 @@ fn round_trips_whatever_the_profile_and_the_threads() {
     input.resize(2 << 20, 0);
     let keys = fixed(1);
     for name in ["generic", "eda", "embedded", "ml"] {
-        for cdc in [false, true] {
-            let bytes = build(&input, named(name), cdc, 1, &keys);
-            assert!(bytes == build(&input, named(name), cdc, 3, &keys), "{name}");
+        for units in [UnitKind::Page, UnitKind::Chunk] {
+            let bytes = build(&input, named(name), units, 1, &keys);
+            assert!(bytes == build(&input, named(name), units, 3, &keys), "{name}");
             let snapshot = open(bytes.clone()).unwrap();
             assert!(snapshot.info().encrypted);
             assert!(read(&snapshot, input.len()).unwrap() == input, "{name}");
@@ -184,7 +184,7 @@ fn round_trips_whatever_the_profile_and_the_threads() {
 
 #[test]
 fn opened_in_few_reads() {
-    let bytes = build(&noise(1, 4 << 20), uncompressed(), false, 1, &fixed(1));
+    let bytes = build(&noise(1, 4 << 20), uncompressed(), UnitKind::Page, 1, &fixed(1));
     let (storage, counts) = Counted::new(bytes);
     let mut callback = |_: &Request<'_>, buffer: &mut [u8]| {
         buffer[..8].copy_from_slice(b"password");
@@ -201,7 +201,7 @@ fn opened_in_few_reads() {
 #[test]
 fn two_blocks_swapped_or_one_doubled() {
     let input = noise(2, 16 * 4096);
-    let bytes = build(&input, uncompressed(), false, 1, &fixed(2));
+    let bytes = build(&input, uncompressed(), UnitKind::Page, 1, &fixed(2));
     let places: Vec<_> = blocks(&open(bytes.clone()).unwrap())
         .iter()
         .map(place)
@@ -218,8 +218,8 @@ fn two_blocks_swapped_or_one_doubled() {
 #[test]
 fn anything_replayed_from_another_snapshot_under_the_same_password() {
     let input = noise(3, 90 * 4096);
-    let ours = build(&input, uncompressed(), false, 1, &fixed(3));
-    let theirs = build(&input, uncompressed(), false, 1, &fixed(4));
+    let ours = build(&input, uncompressed(), UnitKind::Page, 1, &fixed(3));
+    let theirs = build(&input, uncompressed(), UnitKind::Page, 1, &fixed(4));
     assert_eq!(ours.len(), theirs.len());
     // Blocks, pages of all trees, root page: whatever lies there.
     for at in (12288..ours.len()).step_by(4096) {
@@ -247,7 +247,7 @@ fn two_builds_continued_from_one_state() {
     let mut shared = 0;
     let files = inputs.clone().map(|input| {
         let mut file = Vec::new();
-        let sealed = sealed_by(|| file = build(&input, uncompressed(), false, 1, &keys));
+        let sealed = sealed_by(|| file = build(&input, uncompressed(), UnitKind::Page, 1, &keys));
         // 128 blocks, a page of each tree, the root page.
         assert_eq!(sealed.len(), 128 + 3 + 1);
         for (key, message) in sealed {
@@ -274,7 +274,7 @@ fn two_builds_continued_from_one_state() {
 #[test]
 fn hashes_of_units_and_pieces_are_keyed() {
     let input = noise(8, 32 * 4096);
-    let file = build(&input, uncompressed(), false, 1, &fixed(8));
+    let file = build(&input, uncompressed(), UnitKind::Page, 1, &fixed(8));
     let snapshot = open(file.clone()).unwrap();
     let leaf = snapshot.index.leaf(TreeKind::Units, PageKey::default());
     let leaf = leaf.unwrap();
@@ -292,7 +292,7 @@ fn hashes_of_units_and_pieces_are_keyed() {
 
 #[test]
 fn a_password_is_asked_three_times_and_its_path_is_told() {
-    let bytes = build(&noise(9, 4096), uncompressed(), false, 1, &fixed(9));
+    let bytes = build(&noise(9, 4096), uncompressed(), UnitKind::Page, 1, &fixed(9));
     let path = Path::new("some/file.hxz");
     let mut asked = Vec::new();
     let mut callback = |request: &Request<'_>, buffer: &mut [u8]| {
@@ -311,7 +311,13 @@ fn a_password_is_asked_three_times_and_its_path_is_told() {
 /// A check that reads the slots while somebody changes a password sees one copy half written.
 #[test]
 fn slots_that_are_being_written_are_no_damage() {
-    let file = build(&noise(12, 4096), uncompressed(), false, 1, &fixed(12));
+    let file = build(
+        &noise(12, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(12),
+    );
     for at in SLOTS_AT.map(|at| at as usize) {
         let half: Vec<u8> = vec![0x55; PAGE_4K / 2];
         let (storage, other) = Counted::new(file.clone());
@@ -347,7 +353,7 @@ fn with_slots(file: &[u8], change: impl Fn(&mut SlotPage)) -> Vec<u8> {
 
 #[test]
 fn every_field_of_a_slot_edited() {
-    let file = build(&noise(10, 4096), uncompressed(), false, 1, &fixed(10));
+    let file = build(&noise(10, 4096), uncompressed(), UnitKind::Page, 1, &fixed(10));
     let outcome = |change: fn(&mut KeySlot)| {
         let edited = with_slots(&file, |page| {
             page.slots.iter_mut().flatten().for_each(change);
@@ -391,7 +397,7 @@ fn every_field_of_a_slot_edited() {
 /// Nobody is asked for a password that could do nothing.
 #[test]
 fn a_cost_beyond_bounds_is_refused_before_anybody_is_asked() {
-    let file = build(&noise(11, 4096), uncompressed(), false, 1, &fixed(11));
+    let file = build(&noise(11, 4096), uncompressed(), UnitKind::Page, 1, &fixed(11));
     let edited = with_slots(&file, |page| {
         let slot = page.slots[0].map(|slot| KeySlot {
             memory_kib: u32::MAX,
@@ -408,7 +414,7 @@ fn a_cost_beyond_bounds_is_refused_before_anybody_is_asked() {
 #[test]
 fn a_slot_copied_from_another_file_or_doubled() {
     let [ours, theirs] =
-        [12, 13].map(|seed| build(&noise(12, 4096), uncompressed(), false, 1, &fixed(seed)));
+        [12, 13].map(|seed| build(&noise(12, 4096), uncompressed(), UnitKind::Page, 1, &fixed(seed)));
     let at = SLOTS_AT[0] as usize;
     let slot = SlotPage::decode(&theirs[at..at + PAGE_4K]).unwrap().slots[0];
     // In the place of ours, and beside it: opened by ours, the MAC tells.
@@ -430,7 +436,7 @@ fn a_slot_copied_from_another_file_or_doubled() {
 
 #[test]
 fn one_torn_copy_of_the_slots_opens_and_verify_tells() {
-    let file = build(&noise(14, 4096), uncompressed(), false, 1, &fixed(14));
+    let file = build(&noise(14, 4096), uncompressed(), UnitKind::Page, 1, &fixed(14));
     for at in SLOTS_AT.map(|at| at as usize) {
         let mut torn = file.clone();
         torn[at + 2000..at + PAGE_4K].fill(0);
@@ -447,7 +453,7 @@ fn one_torn_copy_of_the_slots_opens_and_verify_tells() {
 /// What is plain cannot pass for encrypted, nor the other way round.
 #[test]
 fn encryption_is_not_switched_off() {
-    let mut file = build(&noise(15, 4096), uncompressed(), false, 1, &fixed(15));
+    let mut file = build(&noise(15, 4096), uncompressed(), UnitKind::Page, 1, &fixed(15));
     file[16] = 0;
     let crc = crc32c::crc32c(&file[..PAGE_4K - 4]).to_le_bytes();
     file[PAGE_4K - 4..PAGE_4K].copy_from_slice(&crc);
@@ -459,7 +465,7 @@ fn encryption_is_not_switched_off() {
 fn names_of_features_are_authenticated_and_free() {
     let keys = fixed(16);
     let input = noise(16, 4096);
-    let file = build(&input, uncompressed(), false, 1, &keys);
+    let file = build(&input, uncompressed(), UnitKind::Page, 1, &keys);
     let renamed = |mac: bool, change: fn(&mut [u8])| {
         let mut file = file.clone();
         let header = &mut file[..PAGE_4K];
@@ -487,7 +493,7 @@ fn names_of_features_are_authenticated_and_free() {
 
 #[test]
 fn cancelling_stops_before_the_next_slot() {
-    let file = build(&noise(17, 4096), uncompressed(), false, 1, &fixed(17));
+    let file = build(&noise(17, 4096), uncompressed(), UnitKind::Page, 1, &fixed(17));
     let cancel = Cancel::default();
     let mut asked = 0;
     let mut callback = |_: &Request<'_>, buffer: &mut [u8]| {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Snapshot;
-use super::in_place::InPlace;
+use super::in_place::{Holders, InPlace};
 use super::team::{self, Beat, PIECE};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, operand, try_grow};
@@ -28,19 +28,24 @@ const ZEROS_MIN: u64 = 64 << 10;
 pub struct ExtractOptions<'a> {
     /// The output.
     pub path: &'a Path,
-    /// What to do about an output that is there already; without `in_place`.
-    pub existing: Existing,
+    /// Whether that is made or written over.
+    pub mode: ExtractMode,
     /// Whether the output is durable when the call returns.
-    pub sync: bool,
-    /// Writes over an existing regular file, which becomes as long as the stream, or block device,
-    /// which must be as long at least. Not atomic: a failure leaves some of the old bytes and some
-    /// of the new.
-    pub in_place: bool,
-    /// With `in_place`: writes although somebody else holds the output.
-    pub force_share: bool,
+    pub sync: Sync,
     /// Threads that use CPU, the caller's included; 0 means the CPUs of this process. Fewer are
     /// used when blocks are so large that their buffers would take much memory.
     pub threads: u32,
+}
+
+/// What becomes of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtractMode {
+    /// A new file, which appears whole or not at all; with what to do about one that is there.
+    New(Existing),
+    /// An existing regular file, which becomes as long as the stream, or block device, which must be
+    /// as long at least, is written over. Not atomic: a failure leaves some of the old bytes and some
+    /// of the new.
+    InPlace(Holders),
 }
 
 enum Output {
@@ -50,7 +55,7 @@ enum Output {
 
 impl Snapshot {
     /// Writes a stream to a file that appears whole or not at all, with holes where the stream has
-    /// zeros; or over an existing one, see [`ExtractOptions::in_place`].
+    /// zeros; or over an existing one, see [`ExtractMode::InPlace`].
     ///
     /// Failures of the output are [`Error::Output`], and [`Error::InvalidArgument`] when it is the
     /// snapshot itself, by whatever name; failures of the snapshot are those of reading.
@@ -62,23 +67,19 @@ impl Snapshot {
     ) -> Result<()> {
         let size = self.stream(stream)?.size;
         control.check()?;
-        let output = match options.in_place {
-            true => {
-                let output = InPlace::open(options.path, options.force_share)?;
+        let output = match options.mode {
+            ExtractMode::InPlace(holders) => {
+                let output = InPlace::open(options.path, holders)?;
                 self.refuse_itself(options.path)?;
-                if !options.force_share {
+                if holders == Holders::Respected {
                     output.lock()?;
                 }
                 output.set_len(size)?;
                 Output::Old(output)
             }
-            false => {
-                let sync = match options.sync {
-                    true => Sync::Yes("HEXZ_EXTRACT_NO_SYNC"),
-                    false => Sync::No,
-                };
+            ExtractMode::New(existing) => {
                 self.refuse_itself(options.path)?;
-                let output = PendingFile::create(options.path, options.existing, sync)?;
+                let output = PendingFile::create(options.path, existing, options.sync)?;
                 output.set_len(size)?;
                 Output::New(output)
             }
@@ -103,8 +104,8 @@ impl Snapshot {
         control.end(written())?;
         match output {
             Output::New(file) => file.publish(),
-            Output::Old(file) if options.sync => file.sync(),
-            Output::Old(_) => Ok(()),
+            Output::Old(_) if options.sync == Sync::No => Ok(()),
+            Output::Old(file) => file.sync(),
         }
     }
 
@@ -156,7 +157,7 @@ struct Cursor {
     leaf: Option<Leaf>,
 }
 
-enum Piece {
+enum Claim {
     /// Begins with data, and may have zeros in it.
     Data(Range<u64>),
     Zeros(Range<u64>),
@@ -180,11 +181,11 @@ impl Copy<'_> {
             beat()?;
             let range = match self.claim(beat)? {
                 None => return Ok(()),
-                Some(Piece::Data(range)) => {
+                Some(Claim::Data(range)) => {
                     self.data(&range, &mut buffers, beat)?;
                     range
                 }
-                Some(Piece::Zeros(range)) => {
+                Some(Claim::Zeros(range)) => {
                     self.zeros(&range, beat)?;
                     range
                 }
@@ -194,7 +195,7 @@ impl Copy<'_> {
         }
     }
 
-    fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Piece>> {
+    fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Claim>> {
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         while cursor.at < self.size {
             let at = cursor.at;
@@ -219,13 +220,13 @@ impl Copy<'_> {
                 }
                 Target::Zero => {
                     cursor.at = run_end.min(at.saturating_add(ZEROS_PIECE));
-                    Some(Piece::Zeros(at..cursor.at))
+                    Some(Claim::Zeros(at..cursor.at))
                 }
                 Target::Data(_) | Target::Parent { .. } => {
                     cursor.at = (at / self.piece + 1)
                         .saturating_mul(self.piece)
                         .min(self.size);
-                    Some(Piece::Data(at..cursor.at))
+                    Some(Claim::Data(at..cursor.at))
                 }
             };
             if cursor.at < page.end() {

@@ -14,6 +14,15 @@ use crate::lock::{self, Lock, Use};
 /// Zeros for what cannot be zeroed by the system.
 static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 
+/// Who holds an output that is written over, such as a machine that runs from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holders {
+    /// It is refused while somebody does.
+    Respected,
+    /// It is written all the same.
+    Overridden,
+}
+
 /// The file, opened for writing.
 pub(super) struct InPlace {
     operand: String,
@@ -22,9 +31,9 @@ pub(super) struct InPlace {
 }
 
 impl InPlace {
-    /// Opens what is there already. Without `share` a block device is claimed, which fails while
-    /// somebody else has it: mounted, or as part of another device (open(2), O_EXCL).
-    pub fn open(path: &Path, share: bool) -> Result<Self> {
+    /// Opens what is there already. Where holders are respected a block device is claimed, which
+    /// fails while somebody else has it: mounted, or as part of another device (open(2), O_EXCL).
+    pub fn open(path: &Path, holders: Holders) -> Result<Self> {
         let operand = operand(path);
         let fail = |what| {
             let operand = &operand;
@@ -37,7 +46,7 @@ impl InPlace {
         refuse_other(&operand, &found)?;
         // Non-blocking, or what has its name since, a FIFO, would hold the caller.
         let mut flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        if !share && is_device(&found) {
+        if holders == Holders::Respected && is_device(&found) {
             flags |= OFlags::EXCL;
         }
         let open = |access| retry_on_intr(|| fs::openat(CWD, path, flags | access, Mode::empty()));

@@ -26,7 +26,8 @@ mod secrets_tests;
 pub(crate) mod testing;
 
 pub use extent::{Extent, ExtentKind};
-pub use extract::ExtractOptions;
+pub use extract::{ExtractMode, ExtractOptions};
+pub use in_place::Holders;
 pub use rekey::{Operation, RekeyRequest, rekey};
 pub use verify::VerifyReport;
 

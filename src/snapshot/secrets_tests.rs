@@ -14,10 +14,10 @@ use crate::crypto::seal::tests::sealed_by;
 use crate::crypto::{FileKey, Secret};
 use crate::keyring::create::tests::CHEAP;
 use crate::keyring::{Answer, Encryption, Request};
-use crate::pack::Options;
+use crate::pack::{Options, UnitKind};
 use crate::profile;
 use crate::sink::{Existing, Sync};
-use crate::source::{Access, Format};
+use crate::source::{Access, Format, Writers};
 
 const CHILD: &str = "HEXZ_TEST_SECRETS_CHILD";
 
@@ -129,8 +129,7 @@ fn child() {
         format: Format::Raw,
         memory: None,
         access: Access {
-            share: false,
-            allow_change: false,
+            writers: Writers::Refused,
             other_files: false,
         },
     };
@@ -144,7 +143,7 @@ fn child() {
         },
         options: Options {
             profile: profile::resolve(None).unwrap(),
-            cdc: false,
+            units: UnitKind::Page,
             threads: 2,
             memory_limit: 0,
         },

@@ -95,7 +95,7 @@ impl Snapshot {
     }
 }
 
-/// Threads for a check, and the bytes of each one's buffers: the stored blocks of a piece, of
+/// Threads for a check, and the bytes of each one's buffers: the stored blocks of a batch, of
 /// which there is one at least, and a decoded one.
 pub(super) fn team(requested: u32, root: &RootPage) -> (usize, usize) {
     let block = root.block_len_max() as usize;
@@ -122,7 +122,7 @@ struct Check<'a> {
     walked: AtomicU64,
 }
 
-/// Where the next piece begins.
+/// Where the next batch begins.
 #[derive(Default)]
 struct Cursor {
     at: u64,
@@ -132,7 +132,7 @@ struct Cursor {
 }
 
 /// Blocks of one leaf that lie together in the file.
-struct Piece {
+struct Batch {
     leaf: Leaf,
     blocks: Range<usize>,
 }
@@ -205,20 +205,20 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// What each thread does: claims pieces until none is left.
+    /// What each thread does: claims batches until none is left.
     fn work(&self, beat: &mut Beat<'_>) -> Result<()> {
         let mut lease = self.index.pool.lease();
         loop {
             beat()?;
-            let Some(piece) = self.claim(beat)? else {
+            let Some(batch) = self.claim(beat)? else {
                 break;
             };
-            self.piece(&piece, lease.scratch()?, beat)?;
+            self.batch(&batch, lease.scratch()?, beat)?;
         }
         Ok(())
     }
 
-    fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Piece>> {
+    fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Batch>> {
         let root = &self.index.root;
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         while cursor.at < root.data_size {
@@ -275,7 +275,7 @@ impl<'a> Check<'a> {
             if cursor.at < page.end {
                 cursor.leaf = Some(leaf.clone());
             }
-            return Ok(Some(Piece {
+            return Ok(Some(Batch {
                 leaf,
                 blocks: first..first + count,
             }));
@@ -283,12 +283,12 @@ impl<'a> Check<'a> {
         Ok(None)
     }
 
-    fn piece(&self, piece: &Piece, scratch: &mut Scratch, beat: &mut Beat<'_>) -> Result<()> {
-        let blocks = piece
+    fn batch(&self, batch: &Batch, scratch: &mut Scratch, beat: &mut Beat<'_>) -> Result<()> {
+        let blocks = batch
             .leaf
             .blocks()?
             .blocks
-            .get(piece.blocks.clone())
+            .get(batch.blocks.clone())
             .unwrap_or_default();
         let Some(base) = blocks.first().map(|b| b.file_at) else {
             return Ok(());

@@ -35,7 +35,7 @@ const GROUPS_MAX: usize = 1 << 18;
 
 /// What one open file has in the cache because of us.
 #[derive(Default)]
-pub struct PageCache(RefCell<State>);
+pub struct HostCache(RefCell<State>);
 
 #[derive(Default)]
 struct State {
@@ -55,7 +55,7 @@ struct Group {
     reached: u32,
 }
 
-impl PageCache {
+impl HostCache {
     /// To be called before `len` bytes are read at `offset` of a file of `size` bytes.
     pub fn before_read(&self, file: &OwnedFd, offset: u64, len: u64, size: u64) {
         let mut state = self.0.borrow_mut();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     /// Reads as a source does.
-    fn read(cache: &PageCache, file: &OwnedFd, offset: u64, len: u64, size: u64) {
+    fn read(cache: &HostCache, file: &OwnedFd, offset: u64, len: u64, size: u64) {
         let mut bytes = vec![0; len as usize];
         cache.before_read(file, offset, len, size);
         rustix::io::pread(file, &mut bytes, offset).unwrap();
@@ -291,7 +291,7 @@ mod tests {
         let mut page = [0; 4096];
         other.read_exact_at(&mut page, 5 * MIB).unwrap();
         other.read_exact_at(&mut page, 13 * MIB + 8192).unwrap();
-        let cache = PageCache::default();
+        let cache = HostCache::default();
         for at in (0..size).step_by(MIB as usize) {
             read(&cache, &file, at, MIB.min(size - at), size);
         }
@@ -316,7 +316,7 @@ mod tests {
         };
         // What the kernel reads ahead would depend on the machine.
         fadvise(&file, 0, None, Advice::Random).unwrap();
-        let cache = PageCache::default();
+        let cache = HostCache::default();
         let most = (KEPT + BATCH) * WINDOW as usize / page_size();
         // From the beginning and from the end by turns, through the borders of groups.
         for at in (0..size / 2).step_by(MIB as usize) {
@@ -335,7 +335,7 @@ mod tests {
         let Some((file, other)) = cold(size) else {
             return;
         };
-        let cache = PageCache::default();
+        let cache = HostCache::default();
         read(&cache, &file, 0, MIB, size);
         // Somebody else reads meanwhile, in a part that was looked at already.
         other.read_exact_at(&mut [0], 50 * MIB).unwrap();
@@ -370,7 +370,7 @@ mod tests {
             return;
         };
         fadvise(&file, 0, None, Advice::Sequential).unwrap();
-        let cache = PageCache::default();
+        let cache = HostCache::default();
         for at in (0..3 * MIB).step_by(1 << 16) {
             read(&cache, &file, at, 1 << 16, size);
         }

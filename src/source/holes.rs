@@ -46,13 +46,13 @@ pub struct HoleMap(RefCell<State>);
 #[derive(Default)]
 struct State {
     /// In order, with gaps where one was forgotten.
-    runs: Vec<Run>,
+    runs: Vec<KnownRun>,
     /// Up to here all was looked at.
     known: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
+struct KnownRun {
     start: u64,
     end: u64,
     content: Content,
@@ -89,7 +89,7 @@ impl HoleMap {
 }
 
 impl State {
-    fn run_at(&self, offset: u64) -> Option<Run> {
+    fn run_at(&self, offset: u64) -> Option<KnownRun> {
         let behind = self.runs.partition_point(|run| run.start <= offset);
         let run = self.runs.get(behind.checked_sub(1)?)?;
         (offset < run.end).then_some(*run)
@@ -104,7 +104,7 @@ impl State {
         }
         if data < size {
             let end = end_of_data(data, size, look)?;
-            self.remember(Run {
+            self.remember(KnownRun {
                 start: data,
                 end,
                 content: Content::Data,
@@ -117,7 +117,7 @@ impl State {
     fn make_room(&mut self) -> Result<()> {
         if self.runs.len() + 2 > RUNS_MAX {
             // In place, since memory may be short: the longer half stays.
-            let length = |run: &Run| Reverse(run.end - run.start);
+            let length = |run: &KnownRun| Reverse(run.end - run.start);
             self.runs.sort_unstable_by_key(length);
             self.runs.truncate(RUNS_MAX / 2);
             self.runs.sort_unstable_by_key(|run| run.start);
@@ -129,7 +129,7 @@ impl State {
         Ok(())
     }
 
-    fn remember(&mut self, run: Run) {
+    fn remember(&mut self, run: KnownRun) {
         self.known = run.end;
         self.runs.push(run);
     }
@@ -141,13 +141,13 @@ fn next_hole(
     from: u64,
     size: u64,
     look: &mut impl FnMut(Look) -> Result<Found>,
-) -> Result<(Option<Run>, u64)> {
+) -> Result<(Option<KnownRun>, u64)> {
     let data = match look(Look::Data(from))? {
         Found::At(data) => data.clamp(from, size),
         Found::None => size,
         Found::Untold => from,
     };
-    let hole = Run {
+    let hole = KnownRun {
         start: from,
         end: data,
         content: Content::Zero,

@@ -97,13 +97,22 @@ pub trait Source: Send {
     }
 }
 
+/// What is done about those that write to a source while it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Locked out, as far as they look at locks; and a change is an error.
+    Refused,
+    /// Locked out likewise; but a change is taken as it comes.
+    LockedOut,
+    /// Nothing: no lock, no look for changes.
+    Allowed,
+}
+
 /// What a caller lets a source do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// Somebody may write to it while it is read: no locks, no check for changes.
-    pub share: bool,
-    /// It is locked, but not checked for changes.
-    pub allow_change: bool,
+    /// What is done about those that write to it while it is read.
+    pub writers: Writers,
     /// It may open the files that it names: those that back it, or hold its data.
     pub other_files: bool,
 }

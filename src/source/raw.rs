@@ -6,9 +6,9 @@ use std::path::Path;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::cache::PageCache;
+use super::cache::HostCache;
 use super::holes::{Found, HoleMap, Look};
-use super::{Access, Content, Identity, Source, leads_to};
+use super::{Access, Content, Identity, Source, Writers, leads_to};
 use crate::error::{Error, Result, operand};
 use crate::format::STREAM_SIZE_MAX;
 use crate::lock::{self, Lock, Use};
@@ -21,7 +21,7 @@ pub struct RawSource {
     size: u64,
     opened: Stat,
     access: Access,
-    cache: PageCache,
+    cache: HostCache,
     holes: HoleMap,
 }
 
@@ -49,7 +49,7 @@ impl RawSource {
             }
             _ => opened.st_size as u64,
         };
-        if !access.share {
+        if access.writers != Writers::Allowed {
             let locked = lock::hold(&file, Use::Read);
             let fail = |e| {
                 let what = "cannot be locked against programs that may write it; set \
@@ -76,7 +76,7 @@ impl RawSource {
             size,
             opened,
             access,
-            cache: PageCache::default(),
+            cache: HostCache::default(),
             holes: HoleMap::default(),
         };
         source.check_size()?;
@@ -112,7 +112,7 @@ impl RawSource {
     }
 
     fn may_change(&self) -> bool {
-        self.access.share || self.access.allow_change
+        self.access.writers != Writers::Refused
     }
 
     /// lseek(2) for data and holes.
@@ -282,8 +282,7 @@ mod tests {
         std::fs::write(&path, vec![7; 1 << 20]).unwrap();
         // Nobody else would say that it changed.
         let access = Access {
-            share: false,
-            allow_change: true,
+            writers: Writers::LockedOut,
             other_files: false,
         };
         let source = RawSource::open(&path, access).unwrap();
@@ -305,8 +304,7 @@ mod tests {
     fn errors_do_not_command_the_terminal() {
         let path = Path::new("no such/\u{1b}[2J\u{9b}1m it's \\.raw");
         let access = Access {
-            share: true,
-            allow_change: true,
+            writers: Writers::Allowed,
             other_files: false,
         };
         let Err(error) = RawSource::open(path, access) else {

@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use hexz::error::{Error, Result};
-use hexz::source::{self, Access, Format, Source};
+use hexz::source::{self, Access, Format, Source, Writers};
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
 
 use self::files::Files;
@@ -69,8 +69,7 @@ fn memory_max(image: &[u8]) -> usize {
 
 fn open(path: &Path, format: Format, other_files: bool) -> Result<Box<dyn Source>> {
     let access = Access {
-        share: true,
-        allow_change: false,
+        writers: Writers::Allowed,
         other_files,
     };
     source::open(path, format, access)

@@ -16,6 +16,13 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+fn kind(chunk: Option<usize>) -> UnitKind {
+    match chunk {
+        None => UnitKind::Page,
+        Some(_) => UnitKind::Chunk,
+    }
+}
+
 /// Packs `disk` and puts it together again from blocks and extents.
 fn pack(placer: &mut Placer, disk: &[u8], chunk: Option<usize>) -> (Vec<u8>, Vec<usize>) {
     pack_with(placer, disk, chunk, |_| {})
@@ -56,7 +63,7 @@ fn pack_with(
             buffer: Arc::new(buffer),
             packed: Vec::new(),
         };
-        hash_segment(&mut segment, chunk.is_some(), None).unwrap();
+        hash_segment(&mut segment, kind(chunk), None).unwrap();
         change(&mut segment.units);
         let mut at = 0;
         while at < segment.units.len() {
@@ -88,13 +95,13 @@ fn pack_with(
     (back, blocks)
 }
 
-fn placer(slots: usize, runs: Option<usize>, block_size: usize, chunks: bool) -> Placer {
+fn placer(slots: usize, runs: Option<usize>, block_size: usize, units: UnitKind) -> Placer {
     let runs = runs.map(|slots| DedupTable::new(slots, "test").unwrap());
     Placer::new(
         DedupTable::new(slots, "test").unwrap(),
         runs,
         block_size,
-        chunks,
+        units,
     )
 }
 
@@ -126,7 +133,7 @@ fn fragments() -> Vec<u8> {
 fn what_is_placed_comes_back_for_any_block_size() {
     let disk = fragments();
     for block_size in [4096, 16 << 10, 64 << 10, 1 << 20] {
-        let mut placer = placer(100_000, None, block_size, false);
+        let mut placer = placer(100_000, None, block_size, UnitKind::Page);
         let (back, blocks) = pack(&mut placer, &disk, None);
         assert!(back == disk, "blocks of {block_size}");
         assert!(blocks.iter().all(|len| *len <= block_size));
@@ -144,7 +151,7 @@ fn what_is_placed_comes_back_for_any_block_size() {
 fn chunks_are_never_split_and_come_back() {
     let disk = fragments();
     for chunk in [5000, 60_000, 100_000] {
-        let mut placer = placer(100_000, None, 64 << 10, true);
+        let mut placer = placer(100_000, None, 64 << 10, UnitKind::Chunk);
         let (back, blocks) = pack(&mut placer, &disk, Some(chunk));
         assert!(back == disk, "chunks of {chunk}");
         assert!(blocks.iter().all(|len| *len <= chunk.max(64 << 10)));
@@ -160,7 +167,11 @@ fn many_extents_close_the_pool_early() {
     for i in 0..3 * WAITING_MAX {
         disk.extend_from_slice(&known[i * 37 % 100]);
     }
-    let (back, _) = pack(&mut placer(100_000, None, 64 << 10, false), &disk, None);
+    let (back, _) = pack(
+        &mut placer(100_000, None, 64 << 10, UnitKind::Page),
+        &disk,
+        None,
+    );
     assert!(back == disk);
 }
 
@@ -175,11 +186,11 @@ fn what_the_first_table_forgets_the_second_finds_by_runs() {
     disk.extend(noise(3, PAGE_4K));
     disk.extend_from_within(..8 * run);
     assert!(first_again.is_multiple_of(run));
-    let mut with = placer(3000, Some(500), 64 << 10, false);
+    let mut with = placer(3000, Some(500), 64 << 10, UnitKind::Page);
     let (back, _) = pack(&mut with, &disk, None);
     assert!(back == disk);
     assert_eq!(with.counts().duplicate, 64 * run as u64);
-    let mut without = placer(3000, None, 64 << 10, false);
+    let mut without = placer(3000, None, 64 << 10, UnitKind::Page);
     let (back, _) = pack(&mut without, &disk, None);
     assert!(back == disk);
     // It stored the 64 runs again, and still knows that copy of the last 8.
@@ -190,7 +201,7 @@ fn what_the_first_table_forgets_the_second_finds_by_runs() {
 fn tables_that_forget_all_the_time_lose_nothing_but_copies() {
     let disk = [fragments(), fragments()].concat();
     for chunk in [None, Some(9000)] {
-        let mut placer = placer(16, Some(16), 64 << 10, chunk.is_some());
+        let mut placer = placer(16, Some(16), 64 << 10, kind(chunk));
         let (back, _) = pack(&mut placer, &disk, chunk);
         assert!(back == disk, "{chunk:?}");
     }
@@ -208,8 +219,8 @@ fn holes_and_zeros_are_placed_alike_when_the_table_forgets() {
         });
     }
     for slots in [1800, 2500, 4000] {
-        let mut zeros = placer(slots, Some(200), 64 << 10, false);
-        let mut holes = placer(slots, Some(200), 64 << 10, false);
+        let mut zeros = placer(slots, Some(200), 64 << 10, UnitKind::Page);
+        let mut holes = placer(slots, Some(200), 64 << 10, UnitKind::Page);
         let from_zeros = pack(&mut zeros, &disk, None);
         let from_holes = pack_with(&mut holes, &disk, None, join_zeros);
         assert!(from_zeros == from_holes, "{slots} slots");

@@ -7,13 +7,10 @@ use super::*;
 use crate::control::{Cancel, Progress};
 
 fn to(path: &Path) -> ExtractOptions<'_> {
-    let existing = Existing::Refuse("FLAG");
     ExtractOptions {
         path,
-        existing,
-        sync: false,
-        in_place: false,
-        force_share: false,
+        mode: ExtractMode::New(Existing::Refuse("FLAG")),
+        sync: Sync::No,
         threads: 1,
     }
 }
@@ -110,8 +107,8 @@ fn an_existing_file_is_refused_or_replaced() {
         &snapshot,
         0,
         &ExtractOptions {
-            existing: Existing::Replace,
-            sync: true,
+            mode: ExtractMode::New(Existing::Replace),
+            sync: Sync::Yes("FLAG"),
             ..to(&path)
         },
     )
@@ -144,9 +141,9 @@ fn in_place_writes_over_what_is_there_zeros_too() {
                 let path = folder.path("file");
                 std::fs::write(&path, vec![0xdd; old as usize]).unwrap();
                 let options = ExtractOptions {
-                    in_place: true,
+                    mode: ExtractMode::InPlace(Holders::Respected),
                     threads,
-                    sync: true,
+                    sync: Sync::Yes("FLAG"),
                     ..to(&path)
                 };
                 let before = path.metadata().unwrap();
@@ -183,7 +180,7 @@ fn in_place_wants_a_file_or_device_that_is_there() {
             &snapshot,
             0,
             &ExtractOptions {
-                in_place: true,
+                mode: ExtractMode::InPlace(Holders::Respected),
                 ..to(&path)
             },
         );
@@ -209,18 +206,12 @@ fn the_snapshot_itself_is_no_output() {
     };
     let snapshot = Snapshot::open(&open, None).unwrap();
     for name in ["snapshot", "./snapshot", "hard", "soft"] {
-        for in_place in [false, true] {
+        for mode in [
+            ExtractMode::New(Existing::Replace),
+            ExtractMode::InPlace(Holders::Respected),
+        ] {
             let path = folder.path(name);
-            let existing = Existing::Replace;
-            let result = run(
-                &snapshot,
-                0,
-                &ExtractOptions {
-                    existing,
-                    in_place,
-                    ..to(&path)
-                },
-            );
+            let result = run(&snapshot, 0, &ExtractOptions { mode, ..to(&path) });
             assert!(
                 matches!(result, Err(Error::InvalidArgument(_))),
                 "{name}: {result:?}"
@@ -297,10 +288,10 @@ fn progress_counts_holes() {
                 0
             };
             let mut control = Control::new(None, Some(&mut progress));
-            let options = ExtractOptions {
-                in_place,
-                ..to(&path)
-            };
+            let mut options = to(&path);
+            if in_place {
+                options.mode = ExtractMode::InPlace(Holders::Respected);
+            }
             snapshot.extract(stream, &options, &mut control).unwrap();
             let size = draft.size(stream as usize);
             let data = snapshot.streams()[stream as usize].data_size;
