@@ -6,6 +6,7 @@
 
 mod chunker;
 mod hash;
+mod map;
 mod pipeline;
 mod place;
 mod placed;

@@ -17,8 +17,8 @@ use crate::crypto::random;
 use crate::error::{Result, try_push_back, try_reserve};
 use crate::format::UnitHash;
 
-/// Where a unit's bytes are. Less than 2^48.
-pub type Place = u64;
+/// Where a unit's bytes are, in a form that is less than 2^48 - 1 and rises with data space.
+pub type Value = u64;
 
 /// A mark is kept for each so many insertions, and forgetting goes in such steps.
 const STEP: u64 = 1024;
@@ -43,7 +43,7 @@ const VISIBLE_PERCENT: u64 = 72;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// The unit is known and lies there.
-    Known(Place),
+    Known(Value),
     /// The unit was new and is known now.
     New,
 }
@@ -59,11 +59,11 @@ pub struct DedupTable {
     forgotten: u64,
     /// Where data space ended at every [`STEP`]th insertion, oldest first: what was inserted later
     /// lies behind it.
-    marks: VecDeque<Place>,
+    marks: VecDeque<Value>,
     /// What lies below is forgotten.
-    floor: Place,
+    floor: Value,
     /// Data space at the last [`DedupTable::reserve`].
-    data_end: Place,
+    data_end: Value,
 }
 
 impl DedupTable {
@@ -98,7 +98,7 @@ impl DedupTable {
 
     /// Forgets what must be for `n` insertions. `data_end` is where data space ends now: what is
     /// inserted from here on will lie behind it.
-    pub fn reserve(&mut self, n: usize, data_end: Place) {
+    pub fn reserve(&mut self, n: usize, data_end: Value) {
         self.data_end = data_end;
         while self.inserted - self.forgotten + n as u64 > self.visible_max {
             self.marks.pop_front();
@@ -118,7 +118,7 @@ impl DedupTable {
     }
 
     /// Looks a unit up, and inserts it at `place` if it is not known.
-    pub fn lookup_or_insert(&mut self, hash: &UnitHash, place: Place) -> Result<Lookup> {
+    pub fn lookup_or_insert(&mut self, hash: &UnitHash, place: Value) -> Result<Lookup> {
         let (key, count, floor) = (self.key, self.shards.len(), self.floor);
         let (number, home) = locate(hash, key, count);
         let Some(shard) = self.shards.get_mut(number) else {
@@ -148,14 +148,14 @@ impl DedupTable {
     }
 
     /// Where a unit lies, if it is known.
-    pub fn find(&self, hash: &UnitHash) -> Option<Place> {
+    pub fn find(&self, hash: &UnitHash) -> Option<Value> {
         let (number, home) = locate(hash, self.key, self.shards.len());
         let place = self.shards.get(number)?.probe(hash, home).1?;
         (place >= self.floor).then_some(place)
     }
 
     /// Moves a unit that is known.
-    pub fn relocate(&mut self, hash: &UnitHash, place: Place) {
+    pub fn relocate(&mut self, hash: &UnitHash, place: Value) {
         let (number, home) = locate(hash, self.key, self.shards.len());
         if let Some(shard) = self.shards.get_mut(number)
             && let (at, Some(_)) = shard.probe(hash, home)
@@ -271,15 +271,15 @@ mod tests {
     /// Each entry knows where it lies; what is below the floor is not there.
     #[derive(Default)]
     struct Model {
-        entries: std::collections::HashMap<u64, Place>,
-        marks: VecDeque<Place>,
+        entries: std::collections::HashMap<u64, Value>,
+        marks: VecDeque<Value>,
         inserted: u64,
         forgotten: u64,
-        floor: Place,
+        floor: Value,
     }
 
     impl Model {
-        fn look(&mut self, unit: u64, place: Place, visible_max: u64) -> Lookup {
+        fn look(&mut self, unit: u64, place: Value, visible_max: u64) -> Lookup {
             while self.inserted - self.forgotten + 1 > visible_max {
                 self.marks.pop_front();
                 self.floor = *self.marks.front().unwrap_or(&place);

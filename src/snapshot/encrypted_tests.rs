@@ -67,7 +67,13 @@ impl Sink for Collected {
     }
 }
 
-fn build(input: &[u8], profile: Profile, units: UnitKind, threads: u32, keys: &Encryption) -> Vec<u8> {
+fn build(
+    input: &[u8],
+    profile: Profile,
+    units: UnitKind,
+    threads: u32,
+    keys: &Encryption,
+) -> Vec<u8> {
     let streams = vec![StreamInput {
         name: "disk".into(),
         kind: 1,
@@ -171,7 +177,10 @@ fn round_trips_whatever_the_profile_and_the_threads() {
     for name in ["generic", "eda", "embedded", "ml"] {
         for units in [UnitKind::Page, UnitKind::Chunk] {
             let bytes = build(&input, named(name), units, 1, &keys);
-            assert!(bytes == build(&input, named(name), units, 3, &keys), "{name}");
+            assert!(
+                bytes == build(&input, named(name), units, 3, &keys),
+                "{name}"
+            );
             let snapshot = open(bytes.clone()).unwrap();
             assert!(snapshot.info().encrypted);
             assert!(read(&snapshot, input.len()).unwrap() == input, "{name}");
@@ -184,7 +193,13 @@ fn round_trips_whatever_the_profile_and_the_threads() {
 
 #[test]
 fn opened_in_few_reads() {
-    let bytes = build(&noise(1, 4 << 20), uncompressed(), UnitKind::Page, 1, &fixed(1));
+    let bytes = build(
+        &noise(1, 4 << 20),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(1),
+    );
     let (storage, counts) = Counted::new(bytes);
     let mut callback = |_: &Request<'_>, buffer: &mut [u8]| {
         buffer[..8].copy_from_slice(b"password");
@@ -292,7 +307,13 @@ fn hashes_of_units_and_pieces_are_keyed() {
 
 #[test]
 fn a_password_is_asked_three_times_and_its_path_is_told() {
-    let bytes = build(&noise(9, 4096), uncompressed(), UnitKind::Page, 1, &fixed(9));
+    let bytes = build(
+        &noise(9, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(9),
+    );
     let path = Path::new("some/file.hxz");
     let mut asked = Vec::new();
     let mut callback = |request: &Request<'_>, buffer: &mut [u8]| {
@@ -353,7 +374,13 @@ fn with_slots(file: &[u8], change: impl Fn(&mut SlotPage)) -> Vec<u8> {
 
 #[test]
 fn every_field_of_a_slot_edited() {
-    let file = build(&noise(10, 4096), uncompressed(), UnitKind::Page, 1, &fixed(10));
+    let file = build(
+        &noise(10, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(10),
+    );
     let outcome = |change: fn(&mut KeySlot)| {
         let edited = with_slots(&file, |page| {
             page.slots.iter_mut().flatten().for_each(change);
@@ -397,7 +424,13 @@ fn every_field_of_a_slot_edited() {
 /// Nobody is asked for a password that could do nothing.
 #[test]
 fn a_cost_beyond_bounds_is_refused_before_anybody_is_asked() {
-    let file = build(&noise(11, 4096), uncompressed(), UnitKind::Page, 1, &fixed(11));
+    let file = build(
+        &noise(11, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(11),
+    );
     let edited = with_slots(&file, |page| {
         let slot = page.slots[0].map(|slot| KeySlot {
             memory_kib: u32::MAX,
@@ -413,8 +446,15 @@ fn a_cost_beyond_bounds_is_refused_before_anybody_is_asked() {
 
 #[test]
 fn a_slot_copied_from_another_file_or_doubled() {
-    let [ours, theirs] =
-        [12, 13].map(|seed| build(&noise(12, 4096), uncompressed(), UnitKind::Page, 1, &fixed(seed)));
+    let [ours, theirs] = [12, 13].map(|seed| {
+        build(
+            &noise(12, 4096),
+            uncompressed(),
+            UnitKind::Page,
+            1,
+            &fixed(seed),
+        )
+    });
     let at = SLOTS_AT[0] as usize;
     let slot = SlotPage::decode(&theirs[at..at + PAGE_4K]).unwrap().slots[0];
     // In the place of ours, and beside it: opened by ours, the MAC tells.
@@ -436,7 +476,13 @@ fn a_slot_copied_from_another_file_or_doubled() {
 
 #[test]
 fn one_torn_copy_of_the_slots_opens_and_verify_tells() {
-    let file = build(&noise(14, 4096), uncompressed(), UnitKind::Page, 1, &fixed(14));
+    let file = build(
+        &noise(14, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(14),
+    );
     for at in SLOTS_AT.map(|at| at as usize) {
         let mut torn = file.clone();
         torn[at + 2000..at + PAGE_4K].fill(0);
@@ -453,7 +499,13 @@ fn one_torn_copy_of_the_slots_opens_and_verify_tells() {
 /// What is plain cannot pass for encrypted, nor the other way round.
 #[test]
 fn encryption_is_not_switched_off() {
-    let mut file = build(&noise(15, 4096), uncompressed(), UnitKind::Page, 1, &fixed(15));
+    let mut file = build(
+        &noise(15, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(15),
+    );
     file[16] = 0;
     let crc = crc32c::crc32c(&file[..PAGE_4K - 4]).to_le_bytes();
     file[PAGE_4K - 4..PAGE_4K].copy_from_slice(&crc);
@@ -493,7 +545,13 @@ fn names_of_features_are_authenticated_and_free() {
 
 #[test]
 fn cancelling_stops_before_the_next_slot() {
-    let file = build(&noise(17, 4096), uncompressed(), UnitKind::Page, 1, &fixed(17));
+    let file = build(
+        &noise(17, 4096),
+        uncompressed(),
+        UnitKind::Page,
+        1,
+        &fixed(17),
+    );
     let cancel = Cancel::default();
     let mut asked = 0;
     let mut callback = |_: &Request<'_>, buffer: &mut [u8]| {

@@ -1,8 +1,13 @@
 //! Packs in memory and puts together again.
 
 use super::super::hash::hash_segment;
+use std::sync::Arc;
+
+use super::super::map::WAITING_MAX;
 use super::super::segment::BufferPool;
+use super::known::RUN_UNITS;
 use super::*;
+use crate::format::{PAGE_4K, Target};
 
 const SEGMENT: usize = 1 << 20;
 

@@ -1,6 +1,6 @@
 //! One part of the table: open addressing in memory that grows with what it holds.
 
-use super::Place;
+use super::Value;
 use crate::error::{Result, try_reserve};
 use crate::format::UnitHash;
 
@@ -22,12 +22,12 @@ pub struct Shard {
     slots: Vec<[u8; SLOT]>,
     used: usize,
     /// What lay below was taken out.
-    floor: Place,
+    floor: Value,
 }
 
 impl Shard {
     /// The slot of a hash, and what is there; else the empty slot where it would go.
-    pub fn probe(&self, hash: &UnitHash, home: Home) -> (usize, Option<Place>) {
+    pub fn probe(&self, hash: &UnitHash, home: Home) -> (usize, Option<Value>) {
         let mut at = self.first(home);
         for _ in 0..self.slots.len() {
             match self.get(at) {
@@ -50,13 +50,13 @@ impl Shard {
     }
 
     /// Puts a new one into the empty slot that probing gave.
-    pub fn insert(&mut self, at: usize, hash: &UnitHash, place: Place) {
+    pub fn insert(&mut self, at: usize, hash: &UnitHash, place: Value) {
         self.used += 1;
         self.put(at, hash, place);
     }
 
     /// Overwrites the slot that probing gave.
-    pub fn put(&mut self, at: usize, hash: &UnitHash, place: Place) {
+    pub fn put(&mut self, at: usize, hash: &UnitHash, place: Value) {
         if let Some(slot) = self.slots.get_mut(at) {
             slot[..16].copy_from_slice(hash);
             slot[16..].copy_from_slice(&(place + 1).to_le_bytes()[..6]);
@@ -68,7 +68,7 @@ impl Shard {
     pub fn make_room(
         &mut self,
         max: usize,
-        floor: Place,
+        floor: Value,
         home_of: impl Fn(&UnitHash) -> Home,
     ) -> Result<()> {
         if self.slots.len() < max {
@@ -86,7 +86,7 @@ impl Shard {
     pub fn grow(
         &mut self,
         count: usize,
-        floor: Place,
+        floor: Value,
         home_of: impl Fn(&UnitHash) -> Home,
     ) -> Result<()> {
         let mut grown = Shard {
@@ -107,7 +107,7 @@ impl Shard {
 
     /// Takes forgotten entries out, in place: beginning behind an empty slot, every entry is
     /// taken and put back, which moves it towards its home and never past what is still to come.
-    fn sweep(&mut self, floor: Place, home_of: impl Fn(&UnitHash) -> Home) {
+    fn sweep(&mut self, floor: Value, home_of: impl Fn(&UnitHash) -> Home) {
         let Some(start) = (0..self.slots.len()).find(|at| self.get(*at).is_none()) else {
             return;
         };
@@ -147,7 +147,7 @@ impl Shard {
         }
     }
 
-    fn get(&self, at: usize) -> Option<(&UnitHash, Place)> {
+    fn get(&self, at: usize) -> Option<(&UnitHash, Value)> {
         let (hash, place) = self.slots.get(at)?.split_first_chunk::<16>()?;
         let mut wide = [0; 8];
         wide[..6].copy_from_slice(place);

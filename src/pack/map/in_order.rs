@@ -1,0 +1,132 @@
+//! Extents that come in the order of their streams.
+//!
+//! One that points to the open pool waits until that closes, and all that come behind it wait too.
+
+use std::collections::VecDeque;
+
+use super::super::place::Place;
+use super::super::placed::{NewBlock, Placed};
+use super::super::writer::StreamExtent;
+use crate::error::{Error, Result, try_push, try_push_back};
+use crate::format::Target;
+
+/// Extents that may wait for the pool; then it has to close early.
+pub const WAITING_MAX: usize = 4096;
+
+/// See the module.
+#[derive(Default)]
+pub struct InOrder {
+    waiting: Vec<Waiting>,
+    ready: VecDeque<Placed>,
+}
+
+/// An extent, zero without a place.
+struct Waiting {
+    stream: u32,
+    len: u64,
+    place: Option<Place>,
+}
+
+/// Whether more extents may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// More may.
+    Left,
+    /// No more until the pool closes.
+    None,
+}
+
+impl InOrder {
+    /// What comes next in the file, if it is known.
+    pub fn pop(&mut self) -> Option<Placed> {
+        self.ready.pop_front()
+    }
+
+    /// Takes the next block of data space.
+    pub fn block(&mut self, block: NewBlock) -> Result<()> {
+        try_push_back(&mut self.ready, Placed::Block(block), "blocks on their way")?;
+        Ok(())
+    }
+
+    /// Takes the next run of the streams, zero without a place; it waits if it or one before it
+    /// points to the pool.
+    pub fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<Room> {
+        let target = match place {
+            None => Some(Target::Zero),
+            Some(Place::Settled(at)) => Some(Target::Data(at)),
+            Some(Place::Pooled(_) | Place::InWindow(_)) => None,
+        };
+        if let Some(target) = target.filter(|_| self.waiting.is_empty()) {
+            self.emit(StreamExtent {
+                stream,
+                len,
+                target,
+            })?;
+            return Ok(Room::Left);
+        }
+        let extent = Waiting { stream, len, place };
+        match self.waiting.last_mut() {
+            Some(last) if last.goes_on(&extent) => last.len += len,
+            _ => try_push(&mut self.waiting, extent, "extents that wait")?,
+        }
+        match self.waiting.len() {
+            WAITING_MAX.. => Ok(Room::None),
+            _ => Ok(Room::Left),
+        }
+    }
+
+    /// The pool has closed as a block at `base`: what waited goes on.
+    pub fn pool_closed(&mut self, base: u64) -> Result<()> {
+        for Waiting { stream, len, place } in std::mem::take(&mut self.waiting) {
+            let target = match place {
+                None => Target::Zero,
+                Some(Place::Settled(at)) => Target::Data(at),
+                Some(Place::Pooled(at)) => Target::Data(base + at),
+                Some(Place::InWindow(_)) => {
+                    return Err(Error::Internal("an extent points to a window".to_owned()));
+                }
+            };
+            self.emit(StreamExtent {
+                stream,
+                len,
+                target,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn emit(&mut self, extent: StreamExtent) -> Result<()> {
+        if let Some(Placed::Extents(extents)) = self.ready.back_mut() {
+            match extents.last_mut() {
+                Some(last) if joins(last, &extent) => last.len += extent.len,
+                _ => try_push(extents, extent, "extents on their way")?,
+            }
+            return Ok(());
+        }
+        let extents = Placed::Extents(vec![extent]);
+        try_push_back(&mut self.ready, extents, "extents on their way")?;
+        Ok(())
+    }
+}
+
+impl Waiting {
+    /// Whether `next` is where it goes on.
+    fn goes_on(&self, next: &Waiting) -> bool {
+        self.stream == next.stream
+            && match (self.place, next.place) {
+                (None, None) => true,
+                (Some(Place::Settled(a)), Some(Place::Settled(b)))
+                | (Some(Place::Pooled(a)), Some(Place::Pooled(b))) => a + self.len == b,
+                _ => false,
+            }
+    }
+}
+
+fn joins(last: &StreamExtent, next: &StreamExtent) -> bool {
+    last.stream == next.stream
+        && match (last.target, next.target) {
+            (Target::Zero, Target::Zero) => true,
+            (Target::Data(a), Target::Data(b)) => a + last.len == b,
+            _ => false,
+        }
+}
