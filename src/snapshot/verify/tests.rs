@@ -1,6 +1,8 @@
 use super::super::testing::{Counted, Draft, Leaves, data, open_bytes, options, text, zero};
 use super::*;
 use crate::control::{Cancel, Progress};
+use crate::format::Codec;
+use crate::index::page::Block;
 
 fn verify(snapshot: &Snapshot, threads: u32) -> (Result<()>, VerifyReport) {
     let mut report = VerifyReport::default();
