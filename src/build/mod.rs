@@ -14,7 +14,7 @@ use crate::crypto::KdfCost;
 use crate::error::{Error, Result, operand};
 use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
 use crate::pack::{self, Options, Report, StreamInput};
-use crate::sink::{Existing, FileSink, PendingFile, Sync};
+use crate::sink::{Existing, FileSink, PendingFile, Sync, Uncommitted};
 
 /// Streams into a snapshot.
 pub struct BuildRequest<'a> {
@@ -78,7 +78,7 @@ pub fn build(
         streams,
         &options,
         encryption.as_ref(),
-        Box::new(FileSink::new(file)),
+        Uncommitted::new(Box::new(FileSink::new(file))),
         control,
     )
 }

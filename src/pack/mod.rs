@@ -37,7 +37,7 @@ use crate::error::{Error, Result, try_with_capacity};
 use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
 use crate::profile::{CdcSizes, Compression, Profile};
-use crate::sink::Sink;
+use crate::sink::Uncommitted;
 use crate::source::Source;
 use crate::workers::thread_count;
 
@@ -145,7 +145,7 @@ pub fn pack(
     streams: Vec<StreamInput>,
     options: &Options,
     encryption: Option<&Encryption>,
-    mut sink: Box<dyn Sink>,
+    mut sink: Uncommitted,
     control: &mut Control<'_>,
 ) -> Result<Report> {
     let start = Instant::now();
@@ -184,8 +184,7 @@ pub fn pack(
     control.begin(Phase::Pack, logical, 0)?;
     let parameters = root_parameters(profile, cdc, entries);
     let operand = sink.operand().to_owned();
-    let mut writer =
-        writer::Writer::new(sink.as_mut(), parameters, trained.as_deref(), encryption)?;
+    let mut writer = writer::Writer::new(&mut *sink, parameters, trained.as_deref(), encryption)?;
     let table = |slots| table::DedupTable::new(slots, &operand);
     let runs = plan.run_slots.map(table).transpose()?;
     let placer = place::Placer::new(

@@ -9,6 +9,7 @@ use super::testing::{Imagined, Seen};
 use super::*;
 use crate::format::PAGE_4K;
 use crate::profile;
+use crate::sink::Sink;
 use crate::source::Content;
 
 const PAGE: u64 = PAGE_4K as u64;
@@ -24,9 +25,18 @@ impl Sink for Kept {
         self.0.borrow_mut().extend_from_slice(data);
         Ok(())
     }
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn write_zeroes(&mut self, len: u64) -> Result<()> {
+        let mut bytes = self.0.borrow_mut();
+        let len = bytes.len() + len as usize;
+        bytes.resize(len, 0);
         Ok(())
     }
+
+    fn commit(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn abort(&mut self) {}
 }
 
 fn source(size: u64, map: fn(u64) -> (Content, u64)) -> (Imagined, Arc<Seen>) {
@@ -66,7 +76,7 @@ fn pack_one(
         source: Box::new(source),
     };
     let kept = Rc::default();
-    let sink = Box::new(Kept(Rc::clone(&kept)));
+    let sink = Uncommitted::new(Box::new(Kept(Rc::clone(&kept))));
     let report = pack(vec![stream], &options, None, sink, control);
     (report, kept.take())
 }

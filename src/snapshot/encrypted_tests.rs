@@ -18,7 +18,7 @@ use crate::keyring::create::tests::fixed;
 use crate::keyring::{Answer, Encryption, Request};
 use crate::pack::{self, Options, StreamInput, UnitKind};
 use crate::profile::{self, Compression, Profile};
-use crate::sink::Sink;
+use crate::sink::{Sink, Uncommitted};
 use crate::source::{Content, Identity, Source};
 
 struct Memory(Vec<u8>);
@@ -62,9 +62,18 @@ impl Sink for Collected {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn write_zeroes(&mut self, len: u64) -> Result<()> {
+        let mut bytes = self.0.borrow_mut();
+        let len = bytes.len() + len as usize;
+        bytes.resize(len, 0);
         Ok(())
     }
+
+    fn commit(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn abort(&mut self) {}
 }
 
 fn build(
@@ -86,7 +95,7 @@ fn build(
         memory_limit: 0,
     };
     let out = Rc::new(RefCell::new(Vec::new()));
-    let sink = Box::new(Collected(Rc::clone(&out)));
+    let sink = Uncommitted::new(Box::new(Collected(Rc::clone(&out))));
     pack::pack(
         streams,
         &options,
