@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use super::super::place::Place;
 use super::super::placed::{NewBlock, Placed};
 use super::super::writer::StreamExtent;
+use super::{ExtentMap, Room};
 use crate::error::{Error, Result, try_push, try_push_back};
 use crate::format::Target;
 
@@ -27,30 +28,32 @@ struct Waiting {
     place: Option<Place>,
 }
 
-/// Whether more extents may wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
-    /// More may.
-    Left,
-    /// No more until the pool closes.
-    None,
+impl InOrder {
+    fn emit(&mut self, extent: StreamExtent) -> Result<()> {
+        if let Some(Placed::Extents(extents)) = self.ready.back_mut() {
+            match extents.last_mut() {
+                Some(last) if joins(last, &extent) => last.len += extent.len,
+                _ => try_push(extents, extent, "extents on their way")?,
+            }
+            return Ok(());
+        }
+        let extents = Placed::Extents(vec![extent]);
+        try_push_back(&mut self.ready, extents, "extents on their way")?;
+        Ok(())
+    }
 }
 
-impl InOrder {
-    /// What comes next in the file, if it is known.
-    pub fn pop(&mut self) -> Option<Placed> {
+impl ExtentMap for InOrder {
+    fn pop(&mut self) -> Option<Placed> {
         self.ready.pop_front()
     }
 
-    /// Takes the next block of data space.
-    pub fn block(&mut self, block: NewBlock) -> Result<()> {
+    fn block(&mut self, block: NewBlock) -> Result<()> {
         try_push_back(&mut self.ready, Placed::Block(block), "blocks on their way")?;
         Ok(())
     }
 
-    /// Takes the next run of the streams, zero without a place; it waits if it or one before it
-    /// points to the pool.
-    pub fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<Room> {
+    fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<Room> {
         let target = match place {
             None => Some(Target::Zero),
             Some(Place::Settled(at)) => Some(Target::Data(at)),
@@ -75,8 +78,7 @@ impl InOrder {
         }
     }
 
-    /// The pool has closed as a block at `base`: what waited goes on.
-    pub fn pool_closed(&mut self, base: u64) -> Result<()> {
+    fn pool_closed(&mut self, base: u64) -> Result<()> {
         for Waiting { stream, len, place } in std::mem::take(&mut self.waiting) {
             let target = match place {
                 None => Target::Zero,
@@ -92,19 +94,6 @@ impl InOrder {
                 target,
             })?;
         }
-        Ok(())
-    }
-
-    fn emit(&mut self, extent: StreamExtent) -> Result<()> {
-        if let Some(Placed::Extents(extents)) = self.ready.back_mut() {
-            match extents.last_mut() {
-                Some(last) if joins(last, &extent) => last.len += extent.len,
-                _ => try_push(extents, extent, "extents on their way")?,
-            }
-            return Ok(());
-        }
-        let extents = Placed::Extents(vec![extent]);
-        try_push_back(&mut self.ready, extents, "extents on their way")?;
         Ok(())
     }
 }

@@ -3,6 +3,34 @@
 
 mod in_order;
 
+pub use in_order::InOrder;
 #[cfg(test)]
 pub use in_order::WAITING_MAX;
-pub use in_order::{InOrder, Room};
+
+use super::place::Place;
+use super::placed::{NewBlock, Placed};
+use crate::error::Result;
+
+/// See the module.
+pub trait ExtentMap {
+    /// Takes a run of a stream, zero without a place.
+    fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<Room>;
+
+    /// Takes the next block of data space.
+    fn block(&mut self, block: NewBlock) -> Result<()>;
+
+    /// The pool has closed as a block at `base`, which was taken before.
+    fn pool_closed(&mut self, base: u64) -> Result<()>;
+
+    /// What comes next in the file, if it is known.
+    fn pop(&mut self) -> Option<Placed>;
+}
+
+/// Whether more extents may wait for the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// More may.
+    Left,
+    /// No more until it closes.
+    None,
+}

@@ -10,7 +10,7 @@ mod known;
 mod pool;
 mod window;
 
-use super::map::{InOrder, Room};
+use super::map::{ExtentMap, InOrder, Room};
 use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use super::table::DedupTable;
@@ -22,21 +22,21 @@ use pool::Pool;
 use window::Found;
 
 /// See the module.
-pub struct Placer {
+pub struct Placer<M = InOrder> {
     known: Known,
     block_size: usize,
     units: UnitKind,
     /// Where data space ends by now.
     data_end: u64,
     pool: Pool,
-    map: InOrder,
+    map: M,
     spare: Vec<Vec<u8>>,
     counts: Counts,
     /// Units of the window at hand, reused.
     window: Vec<(Unit, Found)>,
 }
 
-impl Placer {
+impl<M: ExtentMap + Default> Placer<M> {
     /// Packs into blocks of `block_size`; chunks are never split and may be larger.
     pub fn new(
         table: DedupTable,
@@ -50,7 +50,7 @@ impl Placer {
             units,
             data_end: 0,
             pool: Pool::default(),
-            map: InOrder::default(),
+            map: M::default(),
             spare: Vec::new(),
             counts: Counts::default(),
             window: Vec::new(),

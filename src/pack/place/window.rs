@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::map::ExtentMap;
 use super::super::placed::{BlockData, NewBlock};
 use super::super::segment::{Segment, Unit, UnitContent};
 use super::{Place, Placer};
@@ -20,7 +21,7 @@ pub enum Found {
     New,
 }
 
-impl Placer {
+impl<M: ExtentMap + Default> Placer<M> {
     /// One window of pages.
     pub fn pages(&mut self, segment: &Segment, units: &[Unit]) -> Result<()> {
         let mut window = std::mem::take(&mut self.window);
