@@ -23,7 +23,7 @@ pub enum Why {
 /// Memory that could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "out of memory: {bytes} bytes for {what}; lower memory_limit, cache_size, threads or block size"
+    "out of memory: {bytes} bytes for {what}; lower memory_limit, cache size, threads or block size"
 )]
 pub struct NoMemory {
     /// What it was for.

@@ -120,6 +120,16 @@ static hexz_status open_counted(const char *path, hexz_snapshot **snapshot)
     return status;
 }
 
+static unsigned char *stored; /* secret.hxz, in the host's memory */
+static size_t stored_len;
+
+static int32_t read_stored(void *user_data, uint64_t offset, void *buf, size_t len)
+{
+    (void)user_data;
+    memcpy(buf, stored + offset, len);
+    return 0;
+}
+
 /* Its streams as they are told, mapped, and read. */
 static hexz_status look_at(const hexz_snapshot *snapshot, const char *file)
 {
@@ -180,17 +190,39 @@ static void check_snapshot(const struct work *work)
 
 /* Reading ------------------------------------------------------------------ */
 
-static hexz_status look(const struct work *work, int over)
+static hexz_status look_and_close(const struct work *work, hexz_status status, hexz_snapshot *snapshot)
 {
-    hexz_snapshot *snapshot = NULL;
-    hexz_status status = open_counted(in_folder(work->file), &snapshot);
-    (void)over;
     if (status == HEXZ_OK)
         status = look_at(snapshot, work->file);
     nomem_on();
     hexz_snapshot_close(snapshot);
     nomem_off();
     return status;
+}
+
+static hexz_status look(const struct work *work, int over)
+{
+    hexz_snapshot *snapshot = NULL;
+    hexz_status status = open_counted(in_folder(work->file), &snapshot);
+    (void)over;
+    return look_and_close(work, status, snapshot);
+}
+
+static hexz_status look_at_stored(const struct work *work, int over)
+{
+    struct passwords passwords = password_is(PASSWORD);
+    hexz_storage storage = HEXZ_INIT(hexz_storage);
+    hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+    hexz_snapshot *snapshot = NULL;
+    hexz_status status;
+    (void)over;
+    storage.size = stored_len;
+    storage.read_at = read_stored;
+    opts.storage = &storage;
+    opts.password = answer;
+    opts.password_data = &passwords;
+    COUNTED(status, hexz_snapshot_open(&opts, &snapshot));
+    return look_and_close(work, status, snapshot);
 }
 
 static hexz_status verify(const struct work *work, int over)
@@ -287,6 +319,7 @@ static const struct work works[] = {
      HEXZ_BUILD_CDC | HEXZ_BUILD_ENCRYPT, 1},
     {"open and read", look, NULL, "disk.hxz", NULL, 0, 1},
     {"open and read what is encrypted", look, NULL, "secret.hxz", NULL, 0, 1},
+    {"open and read in the host's memory", look_at_stored, NULL, "secret.hxz", NULL, 0, 1},
     {"open and read many pages", look, NULL, "scattered.hxz", NULL, 0, 1},
     {"open and read many pages of chunks", look, NULL, "scattered-chunks.hxz", NULL, 0, 1},
     {"open and read with a dictionary", look, NULL, "text.hxz", NULL, 0, 1},
@@ -568,6 +601,7 @@ static void put_snapshots(void)
     CHECK(info.dictionary_size > 0);
     hexz_snapshot_close(snapshot);
 
+    stored = get_file(in_folder("secret.hxz"), &stored_len);
     /* A byte of every other block, and of some pages. */
     bytes = get_file(in_folder("scattered.hxz"), &len);
     for (i = 2 * PAGE; i < len / 2; i += 2 * PAGE)
@@ -600,5 +634,6 @@ int main(int count, char **names)
     free(memory);
     free(text);
     free(scattered);
+    free(stored);
     return check_done();
 }
