@@ -13,11 +13,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The last that fits wins, for rustc and for the C compilers.
-folders=("${CARGO_HOME:-$HOME/.cargo}=/cargo")
+# The last that fits wins, for rustc and for the C compilers. Where links lead elsewhere either name is met.
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+folders=("$cargo_home=/cargo" "$(realpath -m "$cargo_home")=/cargo"
+    "$(realpath -m "$cargo_home/registry")=/cargo/registry" "$(realpath -m "$cargo_home/git")=/cargo/git")
 sysroot=$("${RUSTC:-rustc}" --print sysroot 2>/dev/null) && folders+=("$sysroot=/rust")
 [ -z "${CARGO_TARGET_DIR:-}" ] || folders+=("$(realpath -m "$CARGO_TARGET_DIR")=/build")
-folders+=("$PWD=/hexz")
+folders+=("$PWD=/hexz" "$(pwd -P)=/hexz")
 
 cflags=${CARGO_CFLAGS:-}
 rustflags=
