@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use hexz::control::Control;
 use hexz::error::Error;
 use hexz::format::HEIGHT_MAX;
-use hexz::sink::Existing;
-use hexz::snapshot::{ExtentKind, ExtractOptions, Snapshot};
+use hexz::sink::Sync;
+use hexz::snapshot::{ExtentKind, ExtractMode, ExtractOptions, Holders, Snapshot};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::storage::Counted;
@@ -159,10 +159,8 @@ pub fn extract(snapshot: &Snapshot, stream: u32, size: u64, whole: bool) {
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let options = ExtractOptions {
             path: &path,
-            existing: Existing::Replace,
-            sync: false,
-            in_place: true,
-            force_share: true,
+            mode: ExtractMode::InPlace(Holders::Overridden),
+            sync: Sync::No,
             threads: 1,
         };
         let done = snapshot.extract(stream, &options, &mut Control::new(None, None));
