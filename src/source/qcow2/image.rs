@@ -1,5 +1,6 @@
 //! One image file: its header, and where it says that the disk's bytes are.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,13 @@ pub struct Image {
     l1_reader: TableReader,
     l2_reader: TableReader,
     ledger: Ledger,
+    /// The last runs that are not allocated here, the last used one first: where the search for the
+    /// end of a run is, and where a reader is. What lies below may be in small pieces, and for each
+    /// of them the way to the end of such a run would be gone again.
+    unallocated: Cell<[(u64, u64); 2]>,
+    /// Looks at clusters so far.
+    #[cfg(test)]
+    pub looked: Cell<u64>,
 }
 
 /// What an image says of its backing file.
@@ -92,6 +100,9 @@ impl Image {
             l1_reader: TableReader::new(),
             l2_reader: TableReader::new(),
             ledger: Ledger::default(),
+            unallocated: Cell::default(),
+            #[cfg(test)]
+            looked: Cell::new(0),
             operand: Arc::from(file.operand()),
             file,
         };
@@ -152,6 +163,9 @@ impl Image {
     /// the end of a run goes no further than it needs to reach `until`, and takes no more than `looks`
     /// at clusters, which it counts down.
     pub fn lookup(&self, offset: u64, until: u64, looks: &mut usize) -> Result<(Mapping, u64)> {
+        if let Some(end) = self.known_unallocated(offset) {
+            return Ok((Mapping::Unallocated, end));
+        }
         let (mapping, mut end) = self.cluster_at(offset)?;
         while end < until.min(self.size) && *looks > 0 {
             *looks -= 1;
@@ -169,12 +183,32 @@ impl Image {
             Mapping::Unallocated | Mapping::Zero => Ok(()),
         };
         fits.map_err(|fault| self.blame(offset, fault))?;
+        if mapping == Mapping::Unallocated {
+            let [last, _] = self.unallocated.get();
+            self.unallocated.set([(offset, end), last]);
+        }
         Ok((mapping, end))
+    }
+
+    /// The end of the run of `offset`, if it is known to be unallocated.
+    fn known_unallocated(&self, offset: u64) -> Option<u64> {
+        let [last, before] = self.unallocated.get();
+        let has = |run: (u64, u64)| (run.0..run.1).contains(&offset);
+        if has(last) {
+            return Some(last.1);
+        }
+        if has(before) {
+            self.unallocated.set([before, last]);
+            return Some(before.1);
+        }
+        None
     }
 
     /// What is at `offset`, at most up to the end of its cluster, or of a whole L2 table that is
     /// not there.
     fn cluster_at(&self, offset: u64) -> Result<(Mapping, u64)> {
+        #[cfg(test)]
+        self.looked.set(self.looked.get() + 1);
         let blame = |fault| self.blame(offset, fault);
         let g = &self.geometry;
         let bits = l1_coverage_bits(g.cluster_bits, g.extended_l2);

@@ -260,3 +260,6 @@ impl Source for Qcow2Source {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests;
