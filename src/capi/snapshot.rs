@@ -217,8 +217,7 @@ pub unsafe extern "C" fn hexz_snapshot_find(
         let (snapshot, name) = unsafe { (handle::enter(&args, snapshot)?, args.bytes(name)) };
         let name = name.ok_or_else(|| args.invalid("name is NULL"))?;
         args.not_null(index, "index")?;
-        // A name that is no UTF-8 is no stream's, in this form neither.
-        let found = snapshot.find(&String::from_utf8_lossy(name))?;
+        let found = snapshot.find(name)?;
         // SAFETY: the header asks for a place to write to.
         unsafe { index.write(found) };
         Ok(())

@@ -420,8 +420,8 @@ mod tests {
             kdf_memory_max_kib: 0,
         };
         let snapshot = Snapshot::open(&options, None).unwrap();
-        assert_eq!(snapshot.find("disk").unwrap(), 0);
-        let error = snapshot.find("tape").unwrap_err();
+        assert_eq!(snapshot.find(b"disk").unwrap(), 0);
+        let error = snapshot.find(b"tape").unwrap_err();
         assert!(
             matches!(&error, Error::NoStream(text) if text.contains("'disk'")),
             "{error}"

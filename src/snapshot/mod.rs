@@ -21,6 +21,8 @@ mod bomb_tests;
 #[cfg(test)]
 mod encrypted_tests;
 #[cfg(test)]
+mod lies_tests;
+#[cfg(test)]
 mod secrets_tests;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -114,9 +116,10 @@ impl Snapshot {
         &self.index.root.streams
     }
 
-    /// Index of the stream of that name.
-    pub fn find(&self, name: &str) -> Result<u32> {
-        let index = self.index.root.streams.iter().position(|s| s.name == name);
+    /// Index of the stream of that name. One that is no UTF-8 is no stream's.
+    pub fn find(&self, name: &[u8]) -> Result<u32> {
+        let mut streams = self.index.root.streams.iter();
+        let index = streams.position(|s| s.name.as_bytes() == name);
         index.map(|i| i as u32).ok_or_else(|| {
             let mut names = String::new();
             for stream in &self.index.root.streams {
@@ -130,7 +133,7 @@ impl Snapshot {
             Error::NoStream(format!(
                 "'{}': no stream is named '{}'; there are: {names}",
                 self.index.operand(),
-                name.escape_debug(),
+                String::from_utf8_lossy(name).escape_debug(),
             ))
         })
     }

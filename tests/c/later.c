@@ -2,7 +2,7 @@
  * checked first, as they always will be; then the answer is a plain
  * HEXZ_ERR_UNSUPPORTED with a text, nothing is made and no callback runs.
  * Every check on LATER here gives way to tests of the feature itself. */
-#include "fixture.h"
+#include "passwords.h"
 
 #define LATER HEXZ_ERR_UNSUPPORTED
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -172,6 +172,58 @@ static void sinks(void)
     CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(hexz_snapshot_extract(snapshot, &extract), HEXZ_ERR_INVALID_ARGUMENT);
     check_nothing_done("sinks");
+}
+
+/* A plain snapshot would lay open what it takes from an encrypted one, be that
+ * parent or base, in a build or a builder; an encrypted one may lean on either.
+ * Nobody is asked for a password before that is known. */
+static void encrypted_parents(void)
+{
+    struct passwords passwords = password_is("secret");
+    hexz_build_opts build = encrypted_build_of(in_folder("disk.raw"), in_folder("secret.hxz"), &passwords);
+    const hexz_snapshot *bases[2];
+    hexz_builder *builder = NULL;
+    hexz_snapshot *secret;
+    int way;
+
+    CHECK_OK(hexz_build(&build));
+    secret = must_open_with(in_folder("secret.hxz"), "secret");
+    bases[0] = snapshot;
+    bases[1] = secret;
+    passwords = password_is("secret");
+    for (way = 0; way < 3; way++) {
+        check_about("way number %d", way);
+        build = build_here();
+        build.password_data = &passwords;
+        if (way != 1)
+            build.parent_snapshot = secret;
+        if (way != 0) {
+            build.bases = bases;
+            build.base_count = 2;
+        }
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+        CHECK_TEXT("HEXZ_BUILD_ENCRYPT");
+        CHECK_TEXT(way == 0 ? "opts.parent_snapshot" : "opts.bases[1]");
+        build.password = way == 1 ? NULL : answer;
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+        build.source = NULL;
+        CHECK_STATUS(hexz_builder_new(&build, &builder), HEXZ_ERR_INVALID_ARGUMENT);
+        CHECK_TEXT("HEXZ_BUILD_ENCRYPT");
+        build.password = answer;
+        build.flags |= HEXZ_BUILD_ENCRYPT;
+        CHECK_STATUS(hexz_builder_new(&build, &builder), LATER);
+        CHECK(builder == NULL);
+        build.source = in_folder("disk.raw");
+        CHECK_STATUS(hexz_build(&build), LATER);
+        build.parent_snapshot = snapshot;
+        build.base_count = 0;
+        CHECK_STATUS(hexz_build(&build), LATER);
+    }
+    check_about("%s", "");
+    CHECK_EQ(passwords.count, 0);
+    hexz_snapshot_close(secret);
+    (void)unlink(in_folder("secret.hxz"));
+    check_nothing_done("encrypted parents");
 }
 
 static int32_t find_ancestor(void *user_data, hexz_ancestor *ancestor)
@@ -477,6 +529,7 @@ int main(void)
     sinks();
     builders();
     ancestors();
+    encrypted_parents();
     differences();
     streams_from_handles();
     profile_features();

@@ -98,12 +98,31 @@ static void *extract(void *argument)
     return NULL;
 }
 
+/* Changes the password of the file that others read and check, there and back:
+ * they see nothing of it. */
+static void *change_password(void *argument)
+{
+    static const char *const words[] = {"secret", "other"};
+    long i;
+    (void)argument;
+    for (i = 0; i < (fixture_small() ? 4 : 40); i++) {
+        struct passwords passwords = no_passwords();
+        hexz_rekey_opts opts = rekey_of(in_folder("secret.hxz"), HEXZ_REKEY_REPLACE, &passwords);
+        add_answer(&passwords, 0, words[i % 2], strlen(words[i % 2]));
+        add_answer(&passwords, 0, words[1 - i % 2], strlen(words[1 - i % 2]));
+        CHECK_OK(hexz_snapshot_rekey(&opts));
+    }
+    return NULL;
+}
+
 static void all_at_once(const char *name, uint64_t cache_size, const uint8_t *expect_root)
 {
-    static void *(*const tasks[])(void *) = {verify, extract, extract, walk_extents, fail_at_random};
-    enum { TASKS = sizeof(tasks) / sizeof(tasks[0]) };
-    pthread_t threads[READERS + TASKS];
-    struct job jobs[READERS + TASKS];
+    static void *(*const tasks[])(void *) = {verify, verify, extract, extract, walk_extents, fail_at_random,
+                                             change_password};
+    enum { ALL = sizeof(tasks) / sizeof(tasks[0]) };
+    const unsigned started = READERS + (strcmp(name, "secret.hxz") == 0 ? ALL : ALL - 1);
+    pthread_t threads[READERS + ALL];
+    struct job jobs[READERS + ALL];
     hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
     struct passwords passwords = password_is("secret");
     hexz_snapshot *snapshot = NULL;
@@ -118,13 +137,13 @@ static void all_at_once(const char *name, uint64_t cache_size, const uint8_t *ex
     opts.expect_root = expect_root;
     if (!CHECK_OK(hexz_snapshot_open(&opts, &snapshot)))
         return;
-    for (i = 0; i < READERS + TASKS; i++) {
+    for (i = 0; i < started; i++) {
         jobs[i].snapshot = snapshot;
         jobs[i].number = i;
         if (pthread_create(&threads[i], NULL, i < READERS ? read_at_random : tasks[i - READERS], &jobs[i]) != 0)
             fixture_fail("pthread_create", "a thread");
     }
-    for (i = 0; i < READERS + TASKS; i++)
+    for (i = 0; i < started; i++)
         (void)pthread_join(threads[i], NULL);
     hexz_snapshot_close(snapshot);
     check_about("%s", "");
@@ -167,6 +186,106 @@ static void builds_side_by_side(void)
         (void)pthread_join(threads[i], NULL);
 }
 
+/* What several builds to one name came to. */
+struct race {
+    unsigned number;
+    uint64_t flags;
+    hexz_status status;
+};
+
+static void *build_to_one_name(void *argument)
+{
+    struct race *race = argument;
+    hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("race/one.hxz"));
+    /* So that it shows whose it is. */
+    opts.profile = hexz_profile_name(race->number);
+    opts.flags |= race->flags;
+    opts.threads = 1;
+    race->status = hexz_build(&opts);
+    return NULL;
+}
+
+/* Builds to one name at once: without OVERWRITE one has it, with it all had it
+ * and one has it last; and what is there is whole, and alone. */
+static void builds_to_one_name(void)
+{
+    static const uint64_t flags[] = {0, HEXZ_BUILD_OVERWRITE};
+    unsigned char *back = bytes_new(disk_len);
+    pthread_t threads[4];
+    struct race races[4];
+    unsigned i, round;
+
+    if (mkdir(in_folder("race"), 0700) != 0)
+        fixture_fail("mkdir", in_folder("race"));
+    for (round = 0; round < (fixture_small() ? 2 : 12); round++) {
+        hexz_snapshot *snapshot;
+        unsigned had = 0;
+        for (i = 0; i < 4; i++) {
+            races[i].number = i;
+            races[i].flags = flags[round % 2];
+            if (pthread_create(&threads[i], NULL, build_to_one_name, &races[i]) != 0)
+                fixture_fail("pthread_create", "a thread");
+        }
+        for (i = 0; i < 4; i++) {
+            (void)pthread_join(threads[i], NULL);
+            CHECK(races[i].status == HEXZ_OK || races[i].status == HEXZ_ERR_EXISTS);
+            had += races[i].status == HEXZ_OK;
+        }
+        CHECK_EQ(had, round % 2 == 0 ? 1 : 4);
+        CHECK_EQ(entries_in(in_folder("race")), 1);
+        snapshot = must_open(in_folder("race/one.hxz"));
+        CHECK_OK(hexz_snapshot_read(snapshot, 0, 0, back, disk_len));
+        CHECK_BYTES(back, disk, disk_len);
+        hexz_snapshot_close(snapshot);
+        (void)unlink(in_folder("race/one.hxz"));
+    }
+    free(back);
+}
+
+/* Adds a password, unless somebody else is changing the file just then. */
+static void *add_password(void *argument)
+{
+    struct race *race = argument;
+    struct passwords passwords = no_passwords();
+    hexz_rekey_opts opts = rekey_of(in_folder("secret.hxz"), HEXZ_REKEY_ADD, &passwords);
+    char word[16];
+    (void)snprintf(word, sizeof(word), "word-%u", race->number);
+    add_answer(&passwords, 0, "secret", 6);
+    add_answer(&passwords, 0, word, strlen(word));
+    race->status = hexz_snapshot_rekey(&opts);
+    if (race->status != HEXZ_OK) {
+        CHECK_EQ(race->status, HEXZ_ERR_IO);
+        CHECK_EQ(hexz_last_errno(), EWOULDBLOCK);
+        CHECK_TEXT("another process");
+    }
+    return NULL;
+}
+
+static void changes_of_one_file(void)
+{
+    pthread_t threads[5];
+    struct race races[5];
+    unsigned i, done = 0;
+    for (i = 0; i < 5; i++) {
+        races[i].number = i;
+        if (pthread_create(&threads[i], NULL, add_password, &races[i]) != 0)
+            fixture_fail("pthread_create", "a thread");
+    }
+    for (i = 0; i < 5; i++) {
+        (void)pthread_join(threads[i], NULL);
+        done += races[i].status == HEXZ_OK;
+    }
+    CHECK(done >= 1);
+    /* None took another's away. */
+    for (i = 0; i < 5; i++) {
+        char word[16];
+        (void)snprintf(word, sizeof(word), "word-%u", i);
+        CHECK_STATUS(try_password(in_folder("secret.hxz"), word),
+                     races[i].status == HEXZ_OK ? HEXZ_OK : HEXZ_ERR_WRONG_PASSWORD);
+    }
+    CHECK_OK(try_password(in_folder("secret.hxz"), "secret"));
+}
+
 int main(void)
 {
     struct passwords passwords = password_is("secret");
@@ -198,7 +317,9 @@ int main(void)
     opts.profile = "embedded";
     CHECK_OK(hexz_build(&opts));
     all_at_once("secret.hxz", 1, NULL);
+    changes_of_one_file();
     builds_side_by_side();
+    builds_to_one_name();
     free(disk);
     free(memory);
     return check_done();

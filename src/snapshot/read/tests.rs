@@ -57,6 +57,18 @@ fn what_was_written_is_read_at_any_place() {
 }
 
 #[test]
+fn a_name_that_is_no_utf8_is_no_streams() {
+    let mut draft = Draft::of_blocks(1, 4096);
+    draft.streams[0].0 = "\u{fffd}";
+    let snapshot = open_bytes(draft.seal()).unwrap();
+    assert_eq!(snapshot.find("\u{fffd}".as_bytes()).unwrap(), 0);
+    for name in [&b"\xff"[..], b"\xef\xbf", b""] {
+        let error = snapshot.find(name).unwrap_err();
+        assert!(matches!(error, Error::NoStream(_)), "{error}");
+    }
+}
+
+#[test]
 fn the_end_is_exact() {
     let draft = Draft::sample();
     let snapshot = open_bytes(draft.seal()).unwrap();

@@ -461,7 +461,7 @@ fn seal_blocks(keys: &Keys, page: &mut BlockPage, bodies: &[Vec<u8>], out: &mut 
             out.extend_from_slice(&body);
             out.extend_from_slice(&tag);
         }
-        at += u64::from(entry.decoded_len);
+        at = at.wrapping_add(entry.decoded_len.into());
     }
 }
 
