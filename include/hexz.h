@@ -302,8 +302,8 @@ template <class T> static inline T hexz_init_() noexcept
 #define HEXZ_PROFILE_FLOAT 2
 
 /**
- * hexz_source.flags, hexz_storage.flags: read_at and extent_at may be called from several threads
- * at once. Without it one call is over before the next begins.
+ * hexz_source.flags, hexz_storage.flags: read_at may be called from several threads at once,
+ * threads of the library among them. Without it one call is over before the next begins.
  */
 #define HEXZ_SOURCE_CONCURRENT 1
 
@@ -526,11 +526,18 @@ typedef int32_t (*hexz_progress_fn)(void *user_data,
                                     const hexz_progress *progress);
 
 /**
- * A source of bytes in the host program. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ * A source of bytes in the host program, which a build reads by callbacks.
  *
- * Its callbacks return 0; anything else is HEXZ_ERR_CALLBACK. They may be called from threads of
- * the library, from one at a time unless HEXZ_SOURCE_CONCURRENT is set, and not after the call
- * that uses the source returned.
+ * They return 0; anything else stops the build, which is HEXZ_ERR_CALLBACK then, and
+ * hexz_last_callback_code() what was returned. They are called on the thread that made the call, one
+ * at a time; with HEXZ_SOURCE_CONCURRENT, read_at is called by threads of the library too, several at
+ * once (with HEXZ_BUILD_CDC, or with one thread, it is not). They may use other handles, and of the
+ * build's own only hexz_cancel_trigger(), after which there is no further call; they do not leave by
+ * longjmp or an exception. None of them is called after the call that uses the source returned.
+ *
+ * The bytes do not change meanwhile. Each is asked for once, front to back (across the threads, only
+ * by and large), but that a dictionary is trained on samples that are read before
+ * (hexz_profile.dictionary).
  */
 typedef struct hexz_source {
     /** Size of this struct in bytes: see HEXZ_INIT. */
@@ -541,12 +548,20 @@ typedef struct hexz_source {
     uint64_t size;
     /** HEXZ_SOURCE_CONCURRENT or 0. */
     uint64_t flags;
-    /** Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size. */
+    /**
+     * Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size, nor for
+     * what extent_at says is no data. len is 1 or more, as a rule 1 MiB, and at most that, the
+     * block size or four of the largest chunks, whichever is most. offset and len are multiples of
+     * 4096 but where an extent or the source ends elsewhere; buf is aligned to nothing.
+     */
     int32_t (*read_at)(void *user_data, uint64_t offset, void *buf, size_t len);
     /**
-     * Tells what is at offset: *len is the number of bytes asked about on entry, and on return the
-     * number of bytes, 1 or more, that are of one kind from offset on; *kind becomes an
-     * HEXZ_EXTENT_ value. What is not DATA is not read. NULL: all of it is data.
+     * Tells what is at offset: *len is the number of bytes asked about on entry, 1 or more, and on
+     * return the number of bytes, 1 or more, that are of one kind from offset on: fewer than there
+     * are will do, and what goes beyond those asked about is cut. *kind becomes HEXZ_EXTENT_DATA,
+     * _ZERO, or _PARENT (as in the parent; HEXZ_ERR_SOURCE without one, as are other kinds and a
+     * length of 0). Extents begin and end anywhere. What is not DATA is not read. Some offsets may be
+     * asked about more than once. Always on the thread that made the call. NULL: all of it is data.
      */
     int32_t (*extent_at)(void *user_data,
                          uint64_t offset,
@@ -555,8 +570,8 @@ typedef struct hexz_source {
 } hexz_source;
 
 /**
- * One more stream of a build. Exactly one of path, source, snapshot and live says where its bytes
- * come from. Not in this version: HEXZ_ERR_UNSUPPORTED.
+ * One more stream of a build: a further disk, device state, anything. Exactly one of path, source,
+ * snapshot and live says where its bytes come from.
  */
 typedef struct hexz_stream {
     /** Size of this struct in bytes: see HEXZ_INIT. */
@@ -568,7 +583,10 @@ typedef struct hexz_stream {
     const char *name;
     /** HEXZ_STREAM_ value; 0 is HEXZ_STREAM_BLOB. */
     uint32_t kind;
-    /** HEXZ_FORMAT_ value of path; 0 without one. */
+    /**
+     * HEXZ_FORMAT_ value of path; 0 without one. HEXZ_FORMAT_AUTO looks at disks alone: memory is
+     * taken as hexz_build_opts.memory is, a blob byte for byte, whatever it is.
+     */
     uint32_t format;
     /** A file or block device, or NULL. */
     const char *path;
@@ -576,11 +594,15 @@ typedef struct hexz_stream {
     const hexz_source *source;
     /**
      * An open snapshot, whose stream number snapshot_stream is copied with its holes, or NULL: to
-     * flatten a chain, encrypt or decrypt, change the profile, merge and split. It may be closed
+     * flatten a chain, encrypt or decrypt, change the profile, merge and split. Its blocks are
+     * decoded, by all threads, and packed anew. Damage in it is HEXZ_ERR_CORRUPT. It may be closed
      * once the call returned.
      */
     const hexz_snapshot *snapshot;
-    /** Memory of this process that is frozen (hexz_live_freeze()), or NULL. */
+    /**
+     * Memory of this process that is frozen (hexz_live_freeze()), or NULL. Not in this version:
+     * HEXZ_ERR_UNSUPPORTED.
+     */
     const hexz_live *live;
     /** Index of the stream of snapshot; 0 without one. */
     uint32_t snapshot_stream;
@@ -714,7 +736,7 @@ typedef struct hexz_build_opts {
     const char *parent;
     /** The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED. */
     const hexz_snapshot *parent_snapshot;
-    /** More streams, or NULL; at most 256 in all. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    /** More streams, behind disk and memory in their order, or NULL; at most 256 in all. */
     const hexz_stream *const *streams;
     /** Number of streams. */
     size_t stream_count;
@@ -1265,14 +1287,15 @@ void hexz_cancel_free(hexz_cancel *cancel);
 /* Building ---------------------------------------------------------------- */
 
 /**
- * Builds a snapshot from a disk image and, if given, a memory dump: deduplicates 4 KiB units (or
- * content-defined chunks) over both, compresses blocks of them, and writes one file that appears
+ * Builds a snapshot from a disk image and, if given, a memory dump and further streams (hexz_stream:
+ * files, callbacks, streams of other snapshots): deduplicates 4 KiB units (or content-defined
+ * chunks) over all of them, compresses blocks of them, and writes one file that appears
  * when it is complete, or not at all. The same input and options give the same bytes, whatever the
- * number of threads.
+ * number of threads and the way in: by a path, by callbacks or out of another snapshot.
  *
  * Returns when all is done; threads it started are gone then. Several builds may run at once. opts
  * and what it points to are only read (but for the report), and not needed after the call. The
- * callbacks run on this thread. No source may be written meanwhile: a change is noticed and is
+ * callbacks run on this thread, but for those of sources that allow more. No source may be written meanwhile: a change is noticed and is
  * HEXZ_ERR_SOURCE.
  *
  * With HEXZ_BUILD_ENCRYPT, opts->password is asked once for the new password, with
@@ -1310,7 +1333,8 @@ void hexz_cancel_free(hexz_cancel *cancel);
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
  * _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
- * _CALLBACK, _UNSUPPORTED, _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
+ * _CALLBACK, _NO_STREAM, _CORRUPT and _IO (a snapshot that is a source), _STATE, _UNSUPPORTED,
+ * _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
  * it was, with one exception: if only the last step fails, syncing the folder of the output, then
  * the complete new file is in place, and the text says so.
  */

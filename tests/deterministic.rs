@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hexz::build::{self, BuildRequest, Output, Paths, build};
+use hexz::build::{BuildRequest, Kind, Output, PathStream, build};
 use hexz::control::Control;
 use hexz::pack::{Options, Report, UnitKind};
 use hexz::profile::{self, Profile};
@@ -104,18 +104,29 @@ struct Case<'a> {
 }
 
 fn pack(case: &Case<'_>) -> Report {
-    let paths = Paths {
-        disk: case.source,
+    let disk = PathStream {
+        name: "disk",
+        kind: Kind::Disk,
+        path: case.source,
         format: Format::Auto,
-        memory: case.memory,
         access: Access {
             writers: Writers::Refused,
             other_files: false,
         },
     };
+    let memory = case.memory.map(|path| PathStream {
+        name: "memory",
+        kind: Kind::Memory,
+        path,
+        ..disk
+    });
     let mut control = Control::new(None, None);
     let request = BuildRequest {
-        streams: build::open(&paths, &control).unwrap(),
+        streams: [Some(disk), memory]
+            .iter()
+            .flatten()
+            .map(|s| s.open(&control).unwrap())
+            .collect(),
         output: Output::File {
             path: case.output,
             existing: Existing::Replace,

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hexz::build::{self, BuildRequest, Output, Paths, build};
+use hexz::build::{BuildRequest, Kind, Output, PathStream, build};
 use hexz::control::Control;
 use hexz::error::Error;
 use hexz::pack::{Options, UnitKind};
@@ -129,18 +129,29 @@ fn case(number: u64, folder: &Path) -> bool {
     let streams = 1 + random.below(2) as usize;
     let profile = profile(&mut random);
     profile.validate().unwrap();
-    let paths = Paths {
-        disk,
+    let disk = PathStream {
+        name: "disk",
+        kind: Kind::Disk,
+        path: disk,
         format: Format::Raw,
-        memory: (streams > 1).then_some(memory.as_path()),
         access: Access {
             writers: Writers::Refused,
             other_files: false,
         },
     };
+    let memory = PathStream {
+        name: "memory",
+        kind: Kind::Memory,
+        path: memory,
+        ..disk
+    };
+    let all = [disk, memory];
     let mut control = Control::new(None, None);
     let request = BuildRequest {
-        streams: build::open(&paths, &control).unwrap(),
+        streams: all[..streams]
+            .iter()
+            .map(|s| s.open(&control).unwrap())
+            .collect(),
         output: Output::File {
             path: output,
             existing: Existing::Replace,

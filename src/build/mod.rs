@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-pub use paths::{Paths, open};
+pub use paths::{Kind, PathStream};
 
 use crate::control::Control;
 use crate::crypto::KdfCost;

@@ -7,37 +7,46 @@ use crate::error::Result;
 use crate::pack::StreamInput;
 use crate::source::{self, Access, Format};
 
-/// Kinds of streams as the format has them.
-const DISK: u8 = 1;
-const MEMORY: u8 = 2;
+/// Kinds of streams, as the format has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A disk.
+    Disk = 1,
+    /// Memory of a machine.
+    Memory = 2,
+    /// Anything else.
+    Blob = 3,
+}
 
-/// A disk image, and a memory dump beside it.
+/// A regular file or block device that becomes a stream.
 #[derive(Debug, Clone, Copy)]
-pub struct Paths<'a> {
-    /// The disk image; becomes the stream "disk".
-    pub disk: &'a Path,
-    /// What it is written in. A memory dump is always raw.
+pub struct PathStream<'a> {
+    /// What the stream is called.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: Kind,
+    /// The file.
+    pub path: &'a Path,
+    /// What it is written in. [`Format::Auto`] looks at disks alone: memory and blobs are their
+    /// bytes.
     pub format: Format,
-    /// A memory dump; becomes the stream "memory".
-    pub memory: Option<&'a Path>,
-    /// What they may do, and what may be done to them.
+    /// What it may do, and what may be done to it.
     pub access: Access,
 }
 
-/// Opens them, the disk first.
-pub fn open(paths: &Paths<'_>, control: &Control<'_>) -> Result<Vec<StreamInput>> {
-    control.check()?;
-    let mut streams = vec![StreamInput {
-        name: "disk".to_owned(),
-        kind: DISK,
-        source: source::open(paths.disk, paths.format, paths.access)?,
-    }];
-    if let Some(path) = paths.memory {
-        streams.push(StreamInput {
-            name: "memory".to_owned(),
-            kind: MEMORY,
-            source: source::open_memory(path, paths.access)?,
-        });
+impl PathStream<'_> {
+    /// Opens it.
+    pub fn open(&self, control: &Control<'_>) -> Result<StreamInput> {
+        control.check()?;
+        let source = match (self.format, self.kind) {
+            (Format::Auto, Kind::Memory) => source::open_memory(self.path, self.access),
+            (Format::Auto, Kind::Blob) => source::open(self.path, Format::Raw, self.access),
+            (format, _) => source::open(self.path, format, self.access),
+        };
+        Ok(StreamInput {
+            name: self.name.to_owned(),
+            kind: self.kind as u8,
+            source: source?,
+        })
     }
-    Ok(streams)
 }

@@ -142,8 +142,8 @@ pub const HEXZ_PROFILE_REFERENCES: u32 = 1;
 /// hexz_profile.features: blocks that look like floating-point numbers are compressed by byte
 /// planes. Not in this version: HEXZ_ERR_UNSUPPORTED.
 pub const HEXZ_PROFILE_FLOAT: u32 = 2;
-/// hexz_source.flags, hexz_storage.flags: read_at and extent_at may be called from several threads
-/// at once. Without it one call is over before the next begins.
+/// hexz_source.flags, hexz_storage.flags: read_at may be called from several threads at once,
+/// threads of the library among them. Without it one call is over before the next begins.
 pub const HEXZ_SOURCE_CONCURRENT: u64 = 1;
 
 /// = Image formats (hexz_build_opts.source_format, hexz_stream.format)
@@ -342,11 +342,18 @@ pub type hexz_password_fn = Option<
     ) -> i32,
 >;
 
-/// A source of bytes in the host program. Not in this version: HEXZ_ERR_UNSUPPORTED.
+/// A source of bytes in the host program, which a build reads by callbacks.
 ///
-/// Its callbacks return 0; anything else is HEXZ_ERR_CALLBACK. They may be called from threads of
-/// the library, from one at a time unless HEXZ_SOURCE_CONCURRENT is set, and not after the call
-/// that uses the source returned.
+/// They return 0; anything else stops the build, which is HEXZ_ERR_CALLBACK then, and
+/// hexz_last_callback_code() what was returned. They are called on the thread that made the call, one
+/// at a time; with HEXZ_SOURCE_CONCURRENT, read_at is called by threads of the library too, several at
+/// once (with HEXZ_BUILD_CDC, or with one thread, it is not). They may use other handles, and of the
+/// build's own only hexz_cancel_trigger(), after which there is no further call; they do not leave by
+/// longjmp or an exception. None of them is called after the call that uses the source returned.
+///
+/// The bytes do not change meanwhile. Each is asked for once, front to back (across the threads, only
+/// by and large), but that a dictionary is trained on samples that are read before
+/// (hexz_profile.dictionary).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hexz_source {
@@ -358,7 +365,10 @@ pub struct hexz_source {
     pub size: u64,
     /// HEXZ_SOURCE_CONCURRENT or 0.
     pub flags: u64,
-    /// Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size.
+    /// Fills all len bytes of buf with what is at offset, or fails. Never asked beyond size, nor for
+    /// what extent_at says is no data. len is 1 or more, as a rule 1 MiB, and at most that, the
+    /// block size or four of the largest chunks, whichever is most. offset and len are multiples of
+    /// 4096 but where an extent or the source ends elsewhere; buf is aligned to nothing.
     pub read_at: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -367,9 +377,12 @@ pub struct hexz_source {
             len: size_t,
         ) -> i32,
     >,
-    /// Tells what is at offset: *len is the number of bytes asked about on entry, and on return the
-    /// number of bytes, 1 or more, that are of one kind from offset on; *kind becomes an
-    /// HEXZ_EXTENT_ value. What is not DATA is not read. NULL: all of it is data.
+    /// Tells what is at offset: *len is the number of bytes asked about on entry, 1 or more, and on
+    /// return the number of bytes, 1 or more, that are of one kind from offset on: fewer than there
+    /// are will do, and what goes beyond those asked about is cut. *kind becomes HEXZ_EXTENT_DATA,
+    /// _ZERO, or _PARENT (as in the parent; HEXZ_ERR_SOURCE without one, as are other kinds and a
+    /// length of 0). Extents begin and end anywhere. What is not DATA is not read. Some offsets may be
+    /// asked about more than once. Always on the thread that made the call. NULL: all of it is data.
     pub extent_at: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -380,8 +393,8 @@ pub struct hexz_source {
     >,
 }
 
-/// One more stream of a build. Exactly one of path, source, snapshot and live says where its bytes
-/// come from. Not in this version: HEXZ_ERR_UNSUPPORTED.
+/// One more stream of a build: a further disk, device state, anything. Exactly one of path, source,
+/// snapshot and live says where its bytes come from.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hexz_stream {
@@ -392,17 +405,20 @@ pub struct hexz_stream {
     pub name: *const c_char,
     /// HEXZ_STREAM_ value; 0 is HEXZ_STREAM_BLOB.
     pub kind: u32,
-    /// HEXZ_FORMAT_ value of path; 0 without one.
+    /// HEXZ_FORMAT_ value of path; 0 without one. HEXZ_FORMAT_AUTO looks at disks alone: memory is
+    /// taken as hexz_build_opts.memory is, a blob byte for byte, whatever it is.
     pub format: u32,
     /// A file or block device, or NULL.
     pub path: *const c_char,
     /// A source in the host program, or NULL.
     pub source: *const hexz_source,
     /// An open snapshot, whose stream number snapshot_stream is copied with its holes, or NULL: to
-    /// flatten a chain, encrypt or decrypt, change the profile, merge and split. It may be closed
+    /// flatten a chain, encrypt or decrypt, change the profile, merge and split. Its blocks are
+    /// decoded, by all threads, and packed anew. Damage in it is HEXZ_ERR_CORRUPT. It may be closed
     /// once the call returned.
     pub snapshot: *const hexz_snapshot,
-    /// Memory of this process that is frozen (hexz_live_freeze()), or NULL.
+    /// Memory of this process that is frozen (hexz_live_freeze()), or NULL. Not in this version:
+    /// HEXZ_ERR_UNSUPPORTED.
     pub live: *const hexz_live,
     /// Index of the stream of snapshot; 0 without one.
     pub snapshot_stream: u32,
@@ -565,7 +581,7 @@ pub struct hexz_build_opts {
     pub parent: *const c_char,
     /// The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED.
     pub parent_snapshot: *const hexz_snapshot,
-    /// More streams, or NULL; at most 256 in all. Not in this version: HEXZ_ERR_UNSUPPORTED.
+    /// More streams, behind disk and memory in their order, or NULL; at most 256 in all.
     pub streams: *const *const hexz_stream,
     /// Number of streams.
     pub stream_count: size_t,

@@ -8,22 +8,23 @@ use super::build_opts;
 use super::callback::{ProgressCallback, with_control};
 use super::cancel;
 use super::guard::guard;
-use super::host;
-use crate::build::{self, BuildRequest, Encrypt, Output, Paths, build};
+use super::streams::{self, Stream};
+use crate::build::{BuildRequest, Encrypt, Output, build};
 use crate::pack::{Options, Report, UnitKind};
 use crate::sink::{Existing, Sync};
-use crate::source::{Access, Format, Writers};
+use crate::source::{Access, Writers};
 
 /// = Building
 ///
-/// Builds a snapshot from a disk image and, if given, a memory dump: deduplicates 4 KiB units (or
-/// content-defined chunks) over both, compresses blocks of them, and writes one file that appears
+/// Builds a snapshot from a disk image and, if given, a memory dump and further streams (hexz_stream:
+/// files, callbacks, streams of other snapshots): deduplicates 4 KiB units (or content-defined
+/// chunks) over all of them, compresses blocks of them, and writes one file that appears
 /// when it is complete, or not at all. The same input and options give the same bytes, whatever the
-/// number of threads.
+/// number of threads and the way in: by a path, by callbacks or out of another snapshot.
 ///
 /// Returns when all is done; threads it started are gone then. Several builds may run at once. opts
 /// and what it points to are only read (but for the report), and not needed after the call. The
-/// callbacks run on this thread. No source may be written meanwhile: a change is noticed and is
+/// callbacks run on this thread, but for those of sources that allow more. No source may be written meanwhile: a change is noticed and is
 /// HEXZ_ERR_SOURCE.
 ///
 /// With HEXZ_BUILD_ENCRYPT, opts->password is asked once for the new password, with
@@ -61,7 +62,8 @@ use crate::source::{Access, Format, Writers};
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
 /// _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
-/// _CALLBACK, _UNSUPPORTED, _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
+/// _CALLBACK, _NO_STREAM, _CORRUPT and _IO (a snapshot that is a source), _STATE, _UNSUPPORTED,
+/// _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
 /// it was, with one exception: if only the last step fails, syncing the folder of the output, then
 /// the complete new file is in place, and the text says so.
 #[unsafe(no_mangle)]
@@ -69,42 +71,31 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
     guard(|| {
         let args = Args::of("hexz_build");
         // SAFETY: the header asks for a hexz_build_opts with valid pointers in it.
-        let (opts, target, source, memory, cancel) = unsafe {
+        let (opts, target, streams, cancel) = unsafe {
             let opts = args.read(opts, "opts")?;
-            host::check_streams(&args, &opts)?;
-            let source = args.path(opts.source);
-            let memory = args.path(opts.memory);
-            if source.is_none() && opts.stream_count == 0 {
-                return Err(args.invalid("opts.source is NULL, and there are no streams"));
-            }
+            let streams = streams::check(&args, &opts)?;
             let target = build_opts::check(&args, &opts)?;
-            (opts, target, source, memory, cancel::borrow(opts.cancel))
+            (opts, target, streams, cancel::borrow(opts.cancel))
         };
         // SAFETY: NULL, or a hexz_build_report.
         let report = (!opts.report.is_null())
             .then(|| unsafe { args.out(opts.report, "opts.report") })
             .transpose()?;
         build_opts::check_supported(&args, &opts)?;
-        let (Some(disk), build_opts::Output::Path(path)) = (source, target.output) else {
-            return Err(args.later("a build without source or output"));
+        if streams.iter().any(Stream::is_live) {
+            return Err(args.later("a stream of live memory (hexz_stream.live)"));
+        }
+        let build_opts::Output::Path(path) = target.output else {
+            return Err(args.later("a build without an output file"));
         };
 
-        let paths = Paths {
-            disk,
-            format: match opts.source_format {
-                HEXZ_FORMAT_RAW => Format::Raw,
-                HEXZ_FORMAT_QCOW2 => Format::Qcow2,
-                _ => Format::Auto,
+        let access = Access {
+            writers: match opts.flags {
+                flags if flags & HEXZ_BUILD_FORCE_SHARE != 0 => Writers::Allowed,
+                flags if flags & HEXZ_BUILD_ALLOW_CHANGE != 0 => Writers::LockedOut,
+                _ => Writers::Refused,
             },
-            memory,
-            access: Access {
-                writers: match opts.flags {
-                    flags if flags & HEXZ_BUILD_FORCE_SHARE != 0 => Writers::Allowed,
-                    flags if flags & HEXZ_BUILD_ALLOW_CHANGE != 0 => Writers::LockedOut,
-                    _ => Writers::Refused,
-                },
-                other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
-            },
+            other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
         };
         let output = Output::File {
             path,
@@ -136,7 +127,7 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         let progress = ProgressCallback::new(opts.progress, opts.progress_data, ptr::null());
         let done = with_control(progress, cancel, |control| {
             let request = BuildRequest {
-                streams: build::open(&paths, control)?,
+                streams: streams::open(&streams, access, cancel, control)?,
                 output,
                 options,
             };

@@ -172,10 +172,6 @@ pub fn check_supported(args: &Args, opts: &hexz_build_opts) -> Result<()> {
             opts.base_count > 0,
             "content from other snapshots (opts.bases)",
         ),
-        (
-            opts.stream_count > 0,
-            "a stream besides disk and memory (opts.streams)",
-        ),
         (!opts.sink.is_null(), "writing into a sink (opts.sink)"),
     ];
     match later.iter().find(|(asked, _)| *asked) {

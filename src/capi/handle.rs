@@ -1,6 +1,7 @@
 //! What is behind a hexz_snapshot.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -11,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 
 struct Handle {
-    snapshot: Snapshot,
+    /// Builds that read it hold it too: the handle may be freed before them.
+    snapshot: Arc<Snapshot>,
     /// A call on it panicked: nothing it holds is trusted any more.
     dead: AtomicBool,
 }
@@ -19,7 +21,7 @@ struct Handle {
 /// The snapshot as a handle, to be freed by [`free`].
 pub fn new(snapshot: Snapshot) -> *mut hexz_snapshot {
     Box::into_raw(Box::new(Handle {
-        snapshot,
+        snapshot: Arc::new(snapshot),
         dead: AtomicBool::new(false),
     }))
     .cast()
@@ -27,6 +29,13 @@ pub fn new(snapshot: Snapshot) -> *mut hexz_snapshot {
 
 /// The snapshot in use by one call.
 pub struct Entered<'a>(&'a Handle);
+
+impl Entered<'_> {
+    /// The snapshot, to be kept beyond the handle.
+    pub fn share(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.snapshot)
+    }
+}
 
 impl Deref for Entered<'_> {
     type Target = Snapshot;

@@ -26,6 +26,8 @@ pub mod profile;
 mod ram;
 pub mod rekey;
 pub mod snapshot;
+mod source;
 mod storage;
+mod streams;
 pub mod verify;
 pub mod version;

@@ -38,7 +38,7 @@ use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
 use crate::profile::{CdcSizes, Compression, Profile};
 use crate::sink::Uncommitted;
-use crate::source::Source;
+use crate::source::{Deferral, Source};
 use crate::workers::thread_count;
 
 /// A stream to pack.
@@ -119,13 +119,16 @@ pub fn check_memory(streams: &[StreamInput], options: &Options) -> Result<()> {
 }
 
 fn plan(streams: &[StreamInput], options: &Options) -> Result<plan::Plan> {
+    let deferral = streams.iter().map(|s| s.source.deferral());
+    let reading = streams.iter().map(|s| s.source.memory());
     let demand = plan::Demand {
         profile: &options.profile,
         cdc: options.chunk_sizes(),
         logical: total_size(streams)?,
         threads: thread_count(options.threads),
         memory_limit: options.memory_limit,
-        packed: streams.iter().any(|s| s.source.leaves_packed()),
+        deferral: deferral.max().unwrap_or(Deferral::Nothing),
+        reading: reading.max().unwrap_or(0),
     };
     demand.plan()
 }
@@ -198,6 +201,7 @@ pub fn pack(
         dictionary: digested.as_ref(),
         units: options.units,
         keys: encryption.map(|encryption| &encryption.keys),
+        cancel: control.cancel(),
     };
     let packed = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control);
     let written = packed.and_then(|(costs, counts)| {

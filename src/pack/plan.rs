@@ -7,6 +7,7 @@ use crate::codec::{Method, encoder_memory};
 use crate::error::{Error, Result};
 use crate::format::PAGE_4K;
 use crate::profile::{CdcSizes, Profile};
+use crate::source::Deferral;
 
 /// The limit when the caller gives none.
 pub const MEMORY_LIMIT_DEFAULT: u64 = 256 << 20;
@@ -37,8 +38,8 @@ pub struct Plan {
     pub blocks: usize,
     /// Bytes to train a dictionary on at most.
     pub train: usize,
-    /// Whether segments may have parts that are still packed, so that workers unpack them.
-    pub leave_packed: bool,
+    /// Whether segments may have parts that are not there yet, so that workers fill them in.
+    pub defer: bool,
 }
 
 /// What the plan is made for.
@@ -54,26 +55,28 @@ pub struct Demand<'a> {
     pub threads: usize,
     /// Bytes; 0 for the default.
     pub memory_limit: u64,
-    /// Whether a source can leave clusters packed.
-    pub packed: bool,
+    /// What the sources can leave to workers.
+    pub deferral: Deferral,
+    /// Bytes that each thread takes to read them.
+    pub reading: usize,
 }
 
 impl Demand<'_> {
     /// Shares the memory out, with fewer threads if it is small.
     pub fn plan(&self) -> Result<Plan> {
         // Chunks are cut by the thread that reads, which needs all bytes; so does a single thread.
-        let plan = self.share_out(false)?;
-        if self.packed && self.cdc.is_none() && plan.threads > 1 {
-            let packed = self.share_out(true);
+        let plan = self.share_out(Deferral::Nothing)?;
+        if self.cdc.is_none() && plan.threads > 1 {
+            let deferring = self.share_out(self.deferral);
             // A thread is worth more than what it would be spared.
-            if packed.as_ref().is_ok_and(|p| p.threads == plan.threads) {
-                return packed;
+            if deferring.as_ref().is_ok_and(|p| p.threads == plan.threads) {
+                return deferring;
             }
         }
         Ok(plan)
     }
 
-    fn share_out(&self, leave_packed: bool) -> Result<Plan> {
+    fn share_out(&self, deferral: Deferral) -> Result<Plan> {
         let limit = match self.memory_limit {
             0 => MEMORY_LIMIT_DEFAULT,
             limit => limit,
@@ -82,9 +85,9 @@ impl Demand<'_> {
         let (table_slots, run_slots) = self.tables(limit / 2);
         let segment_len = super::reader::segment_len(self.profile.block_size, self.cdc);
         // What is packed has hardly more bytes than what it unpacks to.
-        let segment_cost = match leave_packed {
-            true => 2 * segment_len + segment_len / 8,
-            false => segment_len,
+        let segment_cost = match deferral {
+            Deferral::Unpacking => 2 * segment_len + segment_len / 8,
+            Deferral::Nothing | Deferral::Reading => segment_len,
         };
         let least = self.cost(segment_cost, 1, SEGMENTS_MIN, BLOCKS_MIN);
         if least > rest {
@@ -125,7 +128,7 @@ impl Demand<'_> {
                     segments,
                     blocks,
                     train,
-                    leave_packed,
+                    defer: deferral != Deferral::Nothing,
                 });
             }
         }
@@ -137,7 +140,7 @@ impl Demand<'_> {
             segments: SEGMENTS_MIN,
             blocks: BLOCKS_MIN,
             train,
-            leave_packed,
+            defer: deferral != Deferral::Nothing,
         })
     }
 
@@ -177,7 +180,7 @@ impl Demand<'_> {
         let dictionary = if self.profile.dictionary { 2 << 20 } else { 0 };
         writer::MEMORY
             + dictionary
-            + threads * (encoder + THREAD)
+            + threads * (encoder + THREAD + self.reading)
             + segments * per_segment
             + blocks * per_block
     }
@@ -196,7 +199,8 @@ mod tests {
             logical,
             threads,
             memory_limit,
-            packed: false,
+            deferral: Deferral::Nothing,
+            reading: 0,
         }
         .plan()
     }
@@ -238,7 +242,8 @@ mod tests {
                 logical: 1 << 40,
                 threads: 8,
                 memory_limit: 0,
-                packed: true,
+                deferral: Deferral::Unpacking,
+                reading: 0,
             };
             demand.plan().unwrap();
         }
@@ -253,13 +258,14 @@ mod tests {
             logical: 1 << 40,
             threads: 4,
             memory_limit: 0,
-            packed: true,
+            deferral: Deferral::Unpacking,
+            reading: 0,
         };
         let plan = demand.plan().unwrap();
-        assert!(plan.leave_packed && plan.threads == 4);
+        assert!(plan.defer && plan.threads == 4);
         let cases = [
             Demand {
-                packed: false,
+                deferral: Deferral::Nothing,
                 ..demand
             },
             Demand {
@@ -271,13 +277,13 @@ mod tests {
                 ..demand
             },
         ];
-        assert!(cases.iter().all(|d| !d.plan().unwrap().leave_packed));
+        assert!(cases.iter().all(|d| !d.plan().unwrap().defer));
         // However little memory there is, it takes no thread, and refuses nothing.
         let mut tight = 0;
         for memory_limit in (1..200).map(|n| n << 19) {
-            let [with, without] = [true, false].map(|packed| {
+            let [with, without] = [Deferral::Unpacking, Deferral::Nothing].map(|deferral| {
                 Demand {
-                    packed,
+                    deferral,
                     memory_limit,
                     ..demand
                 }
@@ -286,7 +292,7 @@ mod tests {
             match (with, without) {
                 (Ok(with), Ok(without)) => {
                     assert_eq!(with.threads, without.threads);
-                    tight += usize::from(without.threads > 1 && !with.leave_packed);
+                    tight += usize::from(without.threads > 1 && !with.defer);
                 }
                 (with, without) => assert!(with.is_err() && without.is_err()),
             }

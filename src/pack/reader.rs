@@ -7,7 +7,7 @@ use super::chunker::Chunker;
 use super::hash::is_zero;
 use super::runs::{Run, Runs};
 use super::segment::{BufferPool, Item, Segment, Unit, UnitContent};
-use crate::control::Cancel;
+use crate::control::{self, Cancel};
 use crate::error::{Error, Result, try_push, try_reserve};
 use crate::format::PAGE_4K;
 use crate::profile::CdcSizes;
@@ -35,8 +35,9 @@ pub struct Reader<'a> {
     /// Where in `run` we are.
     at: u64,
     chunker: Option<Chunker>,
-    /// Whether clusters of pages may be left packed.
-    leave_packed: bool,
+    /// Whether segments of pages may have parts that are filled in later.
+    defer: bool,
+    cancel: Option<&'a Cancel>,
     /// End of a run of data that was read and could not be cut yet.
     carry: Vec<u8>,
     done: bool,
@@ -53,14 +54,14 @@ pub struct ReadCost {
 
 impl<'a> Reader<'a> {
     /// Reads `source` as stream number `stream`, in segments of `segment_len` bytes, in chunks if
-    /// `cdc` says their sizes. Segments of pages may come without what has to be unpacked if
-    /// `leave_packed`. Looks at `cancel` before each look at the source's map.
+    /// `cdc` says their sizes. Segments of pages may come without what workers can fill in if
+    /// `defer`. Looks at `cancel` before each read and each look at the source's map.
     pub fn new(
         source: &'a dyn Source,
         stream: u32,
         segment_len: usize,
         cdc: Option<&CdcSizes>,
-        leave_packed: bool,
+        defer: bool,
         cancel: Option<&'a Cancel>,
     ) -> Self {
         Reader {
@@ -70,7 +71,8 @@ impl<'a> Reader<'a> {
             run: None,
             at: 0,
             chunker: cdc.map(Chunker::new),
-            leave_packed,
+            defer,
+            cancel,
             carry: Vec::new(),
             done: false,
         }
@@ -129,7 +131,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let end = (start / seg(pool) + 1) * seg(pool);
         let mut buffer = pool.take()?;
-        let (mut units, mut packed) = (Vec::new(), Vec::new());
+        let (mut units, mut deferred) = (Vec::new(), Vec::new());
         while self.at < end {
             let Some(run) = self.run()? else { break };
             let (at, stop) = ((self.at - start) as usize, run.end.min(end));
@@ -138,9 +140,9 @@ impl<'a> Reader<'a> {
                 Content::Zero => UnitContent::Zero,
                 Content::Data => {
                     let bytes = slice(&mut buffer.bytes, at, len)?;
-                    let first = packed.len();
-                    self.read(self.at, bytes, Some(&mut packed), cost)?;
-                    packed.iter_mut().skip(first).for_each(|p| p.shift(at));
+                    let first = deferred.len();
+                    self.read(self.at, bytes, Some(&mut deferred), cost)?;
+                    deferred.iter_mut().skip(first).for_each(|d| d.shift(at));
                     // The last unit of a stream is padded to a page.
                     slice(
                         &mut buffer.bytes,
@@ -165,7 +167,7 @@ impl<'a> Reader<'a> {
             offset: start,
             units,
             buffer,
-            packed,
+            deferred,
         }))
     }
 
@@ -229,7 +231,7 @@ impl<'a> Reader<'a> {
             offset,
             units,
             buffer,
-            packed: Vec::new(),
+            deferred: Vec::new(),
         }))
     }
 
@@ -237,12 +239,13 @@ impl<'a> Reader<'a> {
         &self,
         at: u64,
         buf: &mut [u8],
-        packed: Option<&mut Vec<Deferred>>,
+        later: Option<&mut Vec<Deferred>>,
         cost: &mut ReadCost,
     ) -> Result<()> {
+        control::check(self.cancel)?;
         let start = Instant::now();
-        match packed.filter(|_| self.leave_packed) {
-            Some(packed) => self.source.read_packed(at, buf, packed)?,
+        match later.filter(|_| self.defer) {
+            Some(later) => self.source.read_deferring(at, buf, later)?,
             None => self.source.read_at(at, buf)?,
         }
         cost.time += start.elapsed();

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::control::{self, Cancel};
 use crate::error::{Error, Result, try_grow, try_push};
 use crate::format::UnitHash;
 use crate::source::{Decompressors, Deferred};
@@ -112,18 +113,23 @@ pub struct Segment {
     /// The bytes; those of zero units may be anything.
     pub buffer: Arc<Buffer>,
     /// What of the bytes is not there yet, before hashing.
-    pub packed: Vec<Deferred>,
+    pub deferred: Vec<Deferred>,
 }
 
 impl Segment {
-    /// Completes the bytes, while nobody else has the buffer.
-    pub fn unpack(&mut self, decompressors: &mut Decompressors) -> Result<()> {
-        if self.packed.is_empty() {
+    /// Completes the bytes, while nobody else has the buffer. Looks at `cancel` before each of them.
+    pub fn complete(
+        &mut self,
+        decompressors: &mut Decompressors,
+        cancel: Option<&Cancel>,
+    ) -> Result<()> {
+        if self.deferred.is_empty() {
             return Ok(());
         }
         let buffer = Arc::get_mut(&mut self.buffer)
             .ok_or_else(|| Error::Internal("a segment is shared too early".to_owned()))?;
-        for deferred in self.packed.drain(..) {
+        for deferred in self.deferred.drain(..) {
+            control::check(cancel)?;
             deferred.unpack(&mut buffer.bytes, decompressors)?;
         }
         Ok(())

@@ -12,6 +12,7 @@ mod in_place;
 mod open;
 mod read;
 mod rekey;
+mod source;
 mod team;
 mod tiling;
 mod verify;
@@ -31,6 +32,7 @@ pub use extent::{Extent, ExtentKind};
 pub use extract::{ExtractMode, ExtractOptions};
 pub use in_place::Holders;
 pub use rekey::{Operation, RekeyRequest, rekey};
+pub use source::StreamSource;
 pub use verify::VerifyReport;
 
 use crate::error::{Error, Result};

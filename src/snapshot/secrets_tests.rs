@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::testing::Folder;
 use super::{OpenOptions, Snapshot, VerifyReport};
-use crate::build::{self, BuildRequest, Encrypt, Output, Paths, build};
+use crate::build::{BuildRequest, Encrypt, Kind, Output, PathStream, build};
 use crate::control::Control;
 use crate::crypto::keys::tests::LAST;
 use crate::crypto::seal::tests::sealed_by;
@@ -124,10 +124,11 @@ fn child() {
     assert_eq!(count_in_memory(&inverted), 0, "password after wrapping");
     none_of(&LAST.get(), "after wrapping");
 
-    let paths = Paths {
-        disk: &source,
+    let disk = PathStream {
+        name: "disk",
+        kind: Kind::Disk,
+        path: &source,
         format: Format::Raw,
-        memory: None,
         access: Access {
             writers: Writers::Refused,
             other_files: false,
@@ -135,7 +136,7 @@ fn child() {
     };
     let mut control = Control::new(None, None);
     let request = BuildRequest {
-        streams: build::open(&paths, &control).unwrap(),
+        streams: vec![disk.open(&control).unwrap()],
         output: Output::File {
             path: &output,
             existing: Existing::Refuse("overwrite"),

@@ -3,7 +3,18 @@
 use super::Decompressors;
 use crate::error::{Error, Result};
 
-/// Makes bytes of a stream from what was read for them.
+/// What a source leaves to be done later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deferral {
+    /// Nothing: what was read is there.
+    Nothing,
+    /// Reading, which takes no memory until then.
+    Reading,
+    /// Unpacking of what was read, which has not many more bytes than what it unpacks to.
+    Unpacking,
+}
+
+/// Fills in bytes of a stream, from what was read for them or by reading them.
 pub trait Unpack: Send {
     /// Fills all of `out`, with contexts that belong to the thread.
     fn unpack(&self, out: &mut [u8], decompressors: &mut Decompressors) -> Result<()>;

@@ -1,6 +1,7 @@
 //! Where the bytes of a stream come from.
 
 mod cache;
+mod callback;
 mod deferred;
 mod holes;
 mod qcow2;
@@ -10,7 +11,8 @@ mod same;
 
 use std::path::Path;
 
-pub use deferred::{Deferred, Unpack};
+pub use callback::{CallbackSource, Callbacks, Claim, ClaimKind};
+pub use deferred::{Deferral, Deferred, Unpack};
 pub use qcow2::{Decompressors, Qcow2Source};
 pub use raw::RawSource;
 pub use same::leads_to;
@@ -64,20 +66,24 @@ pub trait Source: Send {
     /// Fills all of `buf` from `offset`, which lies with its end within the size.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
-    /// Itself, if many threads may read it at once.
-    fn concurrent(&self) -> Option<&(dyn Source + Sync)> {
-        None
+    /// What [`Source::read_deferring`] may leave.
+    fn deferral(&self) -> Deferral {
+        Deferral::Nothing
     }
 
-    /// Whether [`Source::read_packed`] may leave something.
-    fn leaves_packed(&self) -> bool {
-        false
+    /// Bytes of memory that each thread takes at most which reads it.
+    fn memory(&self) -> usize {
+        0
     }
 
-    /// As [`Source::read_at`], but may leave out of `buf` what has to be decompressed, which any
-    /// thread can do: that is added to `later`, with places that count from the start of `buf`. It
-    /// has not many more bytes than what it unpacks to.
-    fn read_packed(&self, offset: u64, buf: &mut [u8], _later: &mut Vec<Deferred>) -> Result<()> {
+    /// As [`Source::read_at`], but may leave out of `buf` what any thread can fill in: that is added
+    /// to `later`, with places that count from the start of `buf`.
+    fn read_deferring(
+        &self,
+        offset: u64,
+        buf: &mut [u8],
+        _later: &mut Vec<Deferred>,
+    ) -> Result<()> {
         self.read_at(offset, buf)
     }
 

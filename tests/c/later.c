@@ -6,20 +6,11 @@
 
 #define LATER HEXZ_ERR_UNSUPPORTED
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define STREAMS_MOST 256
 
 static unsigned char disk[20000];
 static hexz_snapshot *snapshot;
 static long entries;
 static int callbacks;
-
-static int32_t disk_read_at(void *user_data, uint64_t offset, void *buf, size_t len)
-{
-    (void)user_data;
-    callbacks++;
-    memcpy(buf, disk + offset, len);
-    return 0;
-}
 
 static int32_t swallow(void *user_data, const void *buf, size_t len)
 {
@@ -69,18 +60,12 @@ static void parents(void)
     check_nothing_done("parents");
 }
 
-static hexz_status build_streams(const hexz_stream *const *streams, size_t count, const char *source)
-{
-    hexz_build_opts opts = build_here();
-    opts.source = source;
-    opts.streams = streams;
-    opts.stream_count = count;
-    return hexz_build(&opts);
-}
-
 static hexz_status build_stream(const hexz_stream *stream)
 {
-    return build_streams(&stream, 1, in_folder("disk.raw"));
+    hexz_build_opts opts = build_here();
+    opts.streams = &stream;
+    opts.stream_count = 1;
+    return hexz_build(&opts);
 }
 
 static hexz_stream stream_named(const char *name)
@@ -89,65 +74,6 @@ static hexz_stream stream_named(const char *name)
     stream.name = name;
     stream.path = in_folder("disk.raw");
     return stream;
-}
-
-static void streams(void)
-{
-    static const char *const bad[] = {NULL, "", "disk", "\xff\xfe", "\xc3",
-                                      "a name of sixty-four bytes, which is one more than may be: ....."};
-    hexz_stream stream = stream_named("vmstate"), other = stream_named("vmstate");
-    const hexz_stream *list[STREAMS_MOST];
-    static hexz_stream many[STREAMS_MOST];
-    static char names[STREAMS_MOST][16];
-    hexz_source source = HEXZ_INIT(hexz_source);
-    size_t i;
-
-    CHECK_STATUS(build_stream(&stream), LATER);
-    CHECK_TEXT("stream");
-    list[0] = &stream;
-    CHECK_STATUS(build_streams(list, 1, NULL), LATER);
-    stream.kind = HEXZ_STREAM_MEMORY;
-    stream.format = HEXZ_FORMAT_RAW;
-    CHECK_STATUS(build_stream(&stream), LATER);
-    stream = stream_named("sixty-three bytes are allowed, counted without the zero .......");
-    CHECK_EQ(strlen(stream.name), 63);
-    CHECK_STATUS(build_stream(&stream), LATER);
-
-    CHECK_EQ(strlen(bad[COUNT(bad) - 1]), 64);
-    for (i = 0; i < COUNT(bad); i++) {
-        check_about("stream name %s", bad[i] ? bad[i] : "NULL");
-        stream = stream_named(bad[i]);
-        CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    }
-    check_about("%s", "");
-    stream = stream_named("vmstate");
-    list[1] = &other;
-    CHECK_STATUS(build_streams(list, 2, NULL), HEXZ_ERR_INVALID_ARGUMENT);
-    list[1] = NULL;
-    CHECK_STATUS(build_streams(list, 2, NULL), HEXZ_ERR_INVALID_ARGUMENT);
-
-    /* The disk is one of the 256. */
-    for (i = 0; i < STREAMS_MOST; i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "stream-%d", (int)i);
-        many[i] = stream_named(names[i]);
-        list[i] = &many[i];
-    }
-    CHECK_STATUS(build_streams(list, STREAMS_MOST, NULL), LATER);
-    CHECK_STATUS(build_streams(list, STREAMS_MOST, in_folder("disk.raw")), HEXZ_ERR_INVALID_ARGUMENT);
-
-    /* Bytes come from one place. */
-    source.size = sizeof(disk);
-    source.read_at = disk_read_at;
-    stream.source = &source;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    stream.path = NULL;
-    CHECK_STATUS(build_stream(&stream), LATER);
-    stream.source = NULL;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    source.read_at = NULL;
-    stream.source = &source;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    check_nothing_done("streams");
 }
 
 static void sinks(void)
@@ -301,32 +227,21 @@ static void differences(void)
     CHECK_EQ(extent.len, 0);
 }
 
-/* Streams from a snapshot and from live memory, of which there can be none yet. */
-static void streams_from_handles(void)
+/* Streams of live memory, of which there can be none yet. */
+static void live_streams(void)
 {
     hexz_stream stream = stream_named("copy");
     const hexz_live *live = (const hexz_live *)(const void *)disk;
 
-    stream.snapshot = snapshot;
+    stream.live = live;
     CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
     stream.path = NULL;
-    CHECK_STATUS(build_stream(&stream), LATER);
-    stream.snapshot_stream = 1;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_NO_STREAM);
-    stream.snapshot_stream = 0;
-    stream.format = HEXZ_FORMAT_RAW;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    stream.format = 0;
-    stream.live = live;
+    stream.snapshot = snapshot;
     CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
     stream.snapshot = NULL;
     CHECK_STATUS(build_stream(&stream), LATER);
-    stream.live = NULL;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    stream = stream_named("copy");
-    stream.snapshot_stream = 1;
-    CHECK_STATUS(build_stream(&stream), HEXZ_ERR_INVALID_ARGUMENT);
-    check_nothing_done("streams from handles");
+    CHECK_TEXT("live");
+    check_nothing_done("live streams");
 }
 
 static void profile_features(void)
@@ -525,13 +440,12 @@ int main(void)
     snapshot = must_open(in_folder("disk.hxz"));
     entries = entries_here();
     parents();
-    streams();
     sinks();
     builders();
     ancestors();
     encrypted_parents();
     differences();
-    streams_from_handles();
+    live_streams();
     profile_features();
     regions_of_memory();
     live_memory();

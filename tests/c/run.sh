@@ -26,7 +26,7 @@ cc=${CC:-gcc}
 cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
-programs=(version nulls structs flags profiles lasterror errors outputs changing full later
+programs=(version nulls structs flags profiles lasterror errors outputs changing full later pull streams
     qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
     password encrypted rekey rekey_torn secrets hostile_encrypted storage)
 # fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
@@ -35,7 +35,7 @@ programs=(version nulls structs flags profiles lasterror errors outputs changing
 plain_only=" fault killed nomem secrets hostile_encrypted "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
-tsan_programs=" lasterror cancel threads progress password storage "
+tsan_programs=" lasterror cancel threads progress password storage pull streams "
 # The static library is the same code; that it links and works is what is new.
 static_programs=" version nulls profiles same verify threads password "
 # What rustc --print native-static-libs names for it.

@@ -121,7 +121,7 @@ impl Window {
         self.judge(read, at, end, result, buf);
         buf.fill(0);
         let mut later = Vec::new();
-        let result = source.read_packed(at, buf, &mut later).and_then(|()| {
+        let result = source.read_deferring(at, buf, &mut later).and_then(|()| {
             let mut decompressors = Decompressors::default();
             later
                 .iter()

@@ -11,6 +11,7 @@ use super::super::seal::seal;
 use super::super::segment::{Segment, UnitKind};
 use super::NAP;
 use crate::codec::{EncodeDictionary, Encoder, Method};
+use crate::control::Cancel;
 use crate::crypto::{Keys, Piece, PieceKind};
 use crate::error::{Error, Result};
 use crate::format::{BlockEntry, Codec, PAGE_4K};
@@ -69,6 +70,8 @@ pub struct Work<'a> {
     pub units: UnitKind,
     /// The keys of an encrypted file.
     pub keys: Option<&'a Keys>,
+    /// Stops the work.
+    pub cancel: Option<&'a Cancel>,
 }
 
 /// A thread's own contexts.
@@ -77,6 +80,7 @@ pub struct Worker<'a> {
     decompressors: Decompressors,
     units: UnitKind,
     keys: Option<&'a Keys>,
+    cancel: Option<&'a Cancel>,
 }
 
 impl<'a> Worker<'a> {
@@ -86,6 +90,7 @@ impl<'a> Worker<'a> {
             decompressors: Decompressors::default(),
             units: work.units,
             keys: work.keys,
+            cancel: work.cancel,
         })
     }
 
@@ -105,7 +110,7 @@ impl<'a> Worker<'a> {
 
     fn hash(&mut self, segment: &mut Segment) -> Result<Hashing> {
         let start = Instant::now();
-        segment.unpack(&mut self.decompressors)?;
+        segment.complete(&mut self.decompressors, self.cancel)?;
         #[cfg(test)]
         super::super::testing::panic_at(
             &segment.buffer.bytes,

@@ -77,7 +77,7 @@ impl<'a> Input<'a> {
                 self.stream,
                 self.plan.segment_len,
                 self.cdc,
-                self.plan.leave_packed,
+                self.plan.defer,
                 self.cancel,
             ));
             self.sources = rest;

@@ -66,7 +66,7 @@ fn pack_with(
             offset: (i * SEGMENT) as u64,
             units: units.collect(),
             buffer: Arc::new(buffer),
-            packed: Vec::new(),
+            deferred: Vec::new(),
         };
         hash_segment(&mut segment, kind(chunk), None).unwrap();
         change(&mut segment.units);

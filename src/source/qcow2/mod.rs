@@ -24,7 +24,7 @@ use std::path::Path;
 use self::compressed::{PackedCluster, Place, Unpacker};
 use self::entry::Mapping;
 use self::image::Image;
-use super::{Access, Content, Deferred, Identity, RawSource, Source};
+use super::{Access, Content, Deferral, Deferred, Identity, RawSource, Source};
 use crate::error::{Error, Result, try_push};
 
 pub use self::compressed::Decompressors;
@@ -218,13 +218,15 @@ impl Source for Qcow2Source {
         self.read(offset, buf, None)
     }
 
-    fn leaves_packed(&self) -> bool {
-        self.layers
-            .iter()
-            .any(|layer| matches!(layer, Layer::Image(_)))
+    fn deferral(&self) -> Deferral {
+        let is_image = |layer: &Layer| matches!(layer, Layer::Image(_));
+        match self.layers.iter().any(is_image) {
+            true => Deferral::Unpacking,
+            false => Deferral::Nothing,
+        }
     }
 
-    fn read_packed(&self, offset: u64, buf: &mut [u8], later: &mut Vec<Deferred>) -> Result<()> {
+    fn read_deferring(&self, offset: u64, buf: &mut [u8], later: &mut Vec<Deferred>) -> Result<()> {
         self.read(offset, buf, Some(later))
     }
 

@@ -1,0 +1,102 @@
+//! A stream of a snapshot as a source: what flattens, converts, encrypts anew and merges.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{ExtentKind, Snapshot};
+use crate::error::{Result, try_push};
+use crate::source::{
+    Content, Decompressors, Deferral, Deferred, Identity, Source, Unpack, leads_to,
+};
+
+/// A stream of an open snapshot, which stays open as long as this is there. Its zeros are known and
+/// not read; the rest is decoded by whoever has time.
+pub struct StreamSource {
+    snapshot: Arc<Snapshot>,
+    stream: u32,
+    size: u64,
+}
+
+impl StreamSource {
+    /// The stream of that index.
+    pub fn new(snapshot: Arc<Snapshot>, stream: u32) -> Result<Self> {
+        let size = snapshot.stream(stream)?.size;
+        Ok(StreamSource {
+            snapshot,
+            stream,
+            size,
+        })
+    }
+}
+
+impl Source for StreamSource {
+    fn operand(&self) -> &str {
+        self.snapshot.index.operand()
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        self.snapshot.read(self.stream, offset, buf)
+    }
+
+    fn deferral(&self) -> Deferral {
+        Deferral::Reading
+    }
+
+    fn memory(&self) -> usize {
+        // A stored block, and a decoded one on its way into the cache.
+        2 * self.snapshot.index.root.block_len_max() as usize
+    }
+
+    fn read_deferring(&self, offset: u64, buf: &mut [u8], later: &mut Vec<Deferred>) -> Result<()> {
+        let decoding = Box::new(Decoding {
+            snapshot: Arc::clone(&self.snapshot),
+            stream: self.stream,
+            offset,
+        });
+        let decoding = Deferred::new(0, buf.len(), decoding);
+        Ok(try_push(later, decoding, "reads of a source")?)
+    }
+
+    fn content_at(&self, offset: u64) -> Result<(Content, u64)> {
+        let extent = self.snapshot.extent(self.stream, offset)?;
+        let content = match extent.kind {
+            ExtentKind::Zero => Content::Zero,
+            ExtentKind::Data | ExtentKind::Parent => Content::Data,
+        };
+        Ok((content, extent.offset + extent.len))
+    }
+
+    /// What the file holds is checked when it is read.
+    fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn identities(&self) -> Vec<Identity> {
+        Vec::new()
+    }
+
+    fn reads(&self, path: &Path) -> rustix::io::Result<bool> {
+        match self.snapshot.index.storage.file() {
+            Some(file) => leads_to(path, file.as_fd()),
+            None => Ok(false),
+        }
+    }
+}
+
+/// A read that any thread may do.
+struct Decoding {
+    snapshot: Arc<Snapshot>,
+    stream: u32,
+    offset: u64,
+}
+
+impl Unpack for Decoding {
+    fn unpack(&self, out: &mut [u8], _: &mut Decompressors) -> Result<()> {
+        self.snapshot.read(self.stream, self.offset, out)
+    }
+}
