@@ -29,8 +29,8 @@
  * Threads. A Snapshot and its Streams may be used by many threads at once. Cancel::trigger() may be
  * called from anywhere, signal handlers included. Destroying and moving are for one thread alone.
  *
- * Callbacks run on the thread that made the call. What they throw ends the call and comes out of
- * it, unchanged; no exception passes through the library. They may use other handles, but of
+ * Callbacks run on the thread that made the call, but those of a Source that allows more. What they
+ * throw ends the call and comes out of it, unchanged (the first, if threads throw at once); no exception passes through the library. They may use other handles, but of
  * the call's own only the Cancel.
  *
  * Paths are bytes, as open(2) takes them; a std::filesystem::path becomes one by itself. Sizes,
@@ -53,8 +53,10 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <istream>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -308,9 +310,45 @@ struct KdfCost {
 };
 
 class Cancel;
+class Stream;
+
+/** What a source has at an offset, and for how many bytes, 1 or more. */
+struct SourceRun {
+    ExtentKind kind;
+    std::uint64_t len;
+};
+
+/** Bytes of yours that a build reads. They do not change meanwhile. */
+struct Source {
+    std::uint64_t size = 0;
+    /** Fills all len bytes of data with what is at offset, or throws. Never asked beyond size, nor for what
+     * extent_at says is no data. Up to 1 MiB at once, more with larger blocks or chunks. */
+    std::function<void(std::uint64_t offset, void *data, std::size_t len)> read_at{};
+    /** What is at offset: ExtentKind::data, or ::zero, which is not read. len is how much is asked about; fewer
+     * bytes will do. Without it all is data. */
+    std::function<SourceRun(std::uint64_t offset, std::uint64_t len)> extent_at{};
+    /** read_at may be called by several threads at once, of the library among them. */
+    bool concurrent = false;
+};
+
+/** A stream of an open Snapshot, which may be destroyed once the call returned. */
+struct StreamOf {
+    StreamOf(const Stream &stream) noexcept; // implicit: a Stream will do
+    const hexz_snapshot *snapshot;
+    std::uint32_t index;
+};
+
+/** One more stream of a build. */
+struct StreamInput {
+    std::string name; ///< 1 to 63 bytes of UTF-8, no other stream's.
+    /** A path, callbacks, or a stream of another snapshot: to convert, encrypt, decrypt, merge and split. */
+    std::variant<std::string, Source, StreamOf> from;
+    StreamKind kind = StreamKind::blob;
+    Format format = Format::detect; ///< Of a path. detect looks at disks alone.
+};
 
 struct BuildOptions {
-    std::string source; ///< The disk image: a file or block device. Becomes the stream "disk".
+    std::string source; ///< The disk image: a file or block device. Becomes the stream "disk". Empty: none.
     std::string output; ///< Appears complete or not at all.
     std::optional<std::string> memory{}; ///< A memory dump. Becomes the stream "memory".
     /** A name ("generic", "eda", "embedded", "ml") or pack parameters of your own. */
@@ -329,6 +367,7 @@ struct BuildOptions {
     KdfCost kdf{};
     ProgressCallback progress{};
     const Cancel *cancel = nullptr;
+    std::vector<StreamInput> streams{}; ///< Behind disk and memory; at most 256 in all.
 };
 
 struct OpenOptions {
@@ -452,6 +491,15 @@ public:
         }
     }
 
+    /** Keeps the exception that is being handled, the first of them. From any thread. */
+    std::int32_t caught() noexcept
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (!thrown_)
+            thrown_ = std::current_exception();
+        return -1;
+    }
+
     /** What a callback threw comes before what the library made of it. */
     void rethrow() const
     {
@@ -473,8 +521,7 @@ private:
                                progress->stored};
             return (*callbacks.progress_)(now) ? 0 : 1;
         } catch (...) {
-            callbacks.thrown_ = std::current_exception();
-            return 1;
+            return callbacks.caught();
         }
     }
 
@@ -494,14 +541,74 @@ private:
             wipe(*password);
             return 0;
         } catch (...) {
-            callbacks.thrown_ = std::current_exception();
-            return -1;
+            return callbacks.caught();
         }
     }
 
     const ProgressCallback *progress_;
     const PasswordCallback *password_;
+    std::mutex mutex_;
     std::exception_ptr thrown_;
+};
+
+/** One stream of a build as C takes it; stays where it is until the build is over. */
+class CStream {
+public:
+    CStream(const StreamInput &input, Callbacks &callbacks) : callbacks_(&callbacks)
+    {
+        stream_.name = c_string(input.name, "the stream's name");
+        stream_.kind = static_cast<std::uint32_t>(input.kind);
+        stream_.format = static_cast<std::uint32_t>(input.format);
+        if (const std::string *path = std::get_if<std::string>(&input.from)) {
+            stream_.path = c_string(*path, "the stream's path");
+        } else if (const StreamOf *of = std::get_if<StreamOf>(&input.from)) {
+            stream_.snapshot = of->snapshot;
+            stream_.snapshot_stream = of->index;
+        } else {
+            from_ = std::get_if<Source>(&input.from);
+            source_.user_data = this;
+            source_.size = from_->size;
+            source_.flags = from_->concurrent ? HEXZ_SOURCE_CONCURRENT : 0u;
+            source_.read_at = from_->read_at ? on_read_at : nullptr;
+            source_.extent_at = from_->extent_at ? on_extent_at : nullptr;
+            stream_.source = &source_;
+        }
+    }
+    CStream(const CStream &) = delete;
+    CStream &operator=(const CStream &) = delete;
+
+    [[nodiscard]] const hexz_stream *get() const noexcept { return &stream_; }
+
+private:
+    static std::int32_t on_read_at(void *self, std::uint64_t offset, void *buf, std::size_t len) noexcept
+    {
+        auto &stream = *static_cast<CStream *>(self);
+        try {
+            stream.from_->read_at(offset, buf, len);
+            return 0;
+        } catch (...) {
+            return stream.callbacks_->caught();
+        }
+    }
+
+    static std::int32_t on_extent_at(void *self, std::uint64_t offset, std::uint64_t *len,
+                                     std::uint32_t *kind) noexcept
+    {
+        auto &stream = *static_cast<CStream *>(self);
+        try {
+            const SourceRun run = stream.from_->extent_at(offset, *len);
+            *len = run.len;
+            *kind = static_cast<std::uint32_t>(run.kind);
+            return 0;
+        } catch (...) {
+            return stream.callbacks_->caught();
+        }
+    }
+
+    Callbacks *callbacks_;
+    const Source *from_ = nullptr;
+    hexz_source source_ = HEXZ_INIT(hexz_source);
+    hexz_stream stream_ = HEXZ_INIT(hexz_stream);
 };
 
 struct Free {
@@ -649,6 +756,7 @@ public:
 
 private:
     friend class Snapshot;
+    friend struct StreamOf;
     Stream(const hexz_snapshot *snapshot, std::uint32_t index) : snapshot_(snapshot), index_(index)
     {
         hexz_stream_info info = HEXZ_INIT(hexz_stream_info);
@@ -661,6 +769,8 @@ private:
     std::uint32_t index_;
     StreamInfo info_;
 };
+
+inline StreamOf::StreamOf(const Stream &stream) noexcept : snapshot(stream.snapshot_), index(stream.index_) {}
 
 /** A snapshot file open for reading. The file must stay as it is meanwhile; replacing it is fine. */
 class Snapshot {
@@ -806,7 +916,7 @@ inline BuildReport build(const BuildOptions &options)
     detail::Callbacks callbacks(&options.progress, &options.password);
 
     hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
-    opts.source = detail::c_string(options.source, "the source's path");
+    opts.source = options.source.empty() ? nullptr : detail::c_string(options.source, "the source's path");
     opts.memory = options.memory ? detail::c_string(*options.memory, "the memory dump's path") : nullptr;
     opts.output = detail::c_string(options.output, "the output's path");
     if (const Profile *profile = std::get_if<Profile>(&options.profile)) {
@@ -835,6 +945,14 @@ inline BuildReport build(const BuildOptions &options)
     opts.kdf_lanes = options.kdf.lanes;
     opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
     opts.report = &report;
+    std::vector<std::unique_ptr<detail::CStream>> streams;
+    std::vector<const hexz_stream *> pointers;
+    for (const StreamInput &input : options.streams) {
+        streams.push_back(std::make_unique<detail::CStream>(input, callbacks));
+        pointers.push_back(streams.back()->get());
+    }
+    opts.streams = pointers.data();
+    opts.stream_count = pointers.size();
     callbacks.give_progress(opts);
     callbacks.give_password(opts);
     callbacks.check(hexz_build(&opts));
@@ -861,6 +979,30 @@ inline BuildReport build(const BuildOptions &options)
     result.sync = nanoseconds(report.sync_ns);
     result.total = nanoseconds(report.total_ns);
     return result;
+}
+
+/**
+ * A C++ stream as a source: all of it, from its beginning to its end, by seekg() and read(). It stays the
+ * caller's, must be able to seek, and must live until the build returned.
+ */
+[[nodiscard]] inline Source source_of(std::istream &stream)
+{
+    const auto failed = [] { return Error(Status::source, "source: the std::istream cannot seek or read"); };
+    stream.clear();
+    stream.seekg(0, std::ios::end);
+    const std::streamoff end = stream.tellg();
+    if (!stream || end < 0)
+        throw failed();
+    Source source;
+    source.size = static_cast<std::uint64_t>(end);
+    source.read_at = [&stream, failed](std::uint64_t offset, void *data, std::size_t len) {
+        stream.clear();
+        stream.seekg(static_cast<std::streamoff>(offset));
+        stream.read(static_cast<char *>(data), static_cast<std::streamsize>(len));
+        if (!stream)
+            throw failed();
+    };
+    return source;
 }
 
 /**
