@@ -13,15 +13,15 @@ import (
 // arguments turns those of a call into C's, and keeps the first failure, so
 // that a call can be written down without looking after each.
 type arguments struct {
-	strings []unsafe.Pointer
-	failed  *Error
+	memory []unsafe.Pointer
+	failed *Error
 }
 
 func (a *arguments) free() {
-	for _, s := range a.strings {
-		C.free(s)
+	for _, m := range a.memory {
+		C.free(m)
 	}
-	a.strings = nil
+	a.memory = nil
 }
 
 // err is the first failure as an error, nil without one.
@@ -46,8 +46,16 @@ func (a *arguments) text(what, s string) *C.char {
 		return nil
 	}
 	c := C.CString(s)
-	a.strings = append(a.strings, unsafe.Pointer(c))
+	a.memory = append(a.memory, unsafe.Pointer(c))
 	return c
+}
+
+// zeroed is memory of C's, all zeros, until the call is over.
+func (a *arguments) zeroed(size uintptr) unsafe.Pointer {
+	m := C.malloc(C.size_t(size))
+	clear(unsafe.Slice((*byte)(m), size))
+	a.memory = append(a.memory, m)
+	return m
 }
 
 // optional is s in C, NULL for an empty one.

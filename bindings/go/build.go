@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// BuildOptions is what to build from, and how. Source and Output are needed;
-// zero in any other field is the default.
+// BuildOptions is what to build from, and how. Output is needed, and Source or
+// Streams; zero in any other field is the default.
 type BuildOptions struct {
 	// Source is the disk image: a regular file or a block device. It becomes
 	// the stream "disk".
@@ -21,6 +21,9 @@ type BuildOptions struct {
 	// Memory is a memory dump, or "". It becomes the stream "memory", byte for
 	// byte.
 	Memory string
+	// Streams are more streams, behind disk and memory in their order; at most
+	// 256 in all.
+	Streams []StreamInput
 	// Output is the snapshot file to make. It appears complete or not at all,
 	// with mode 0600 less the umask.
 	Output string
@@ -116,8 +119,8 @@ type BuildReport struct {
 	TotalTime time.Duration
 }
 
-// Build makes a snapshot from a disk image and, if given, a memory dump:
-// deduplicates over both, compresses, and writes one file that appears when it
+// Build makes a snapshot from a disk image and, if given, a memory dump and
+// further streams: deduplicates over all of them, compresses, and writes one file that appears when it
 // is complete, or not at all. After an error there is no new file and an old
 // output is as it was; if only the last step failed, syncing the folder, the
 // text says so. No source may be written meanwhile: a change is noticed and is
@@ -146,6 +149,8 @@ func Build(ctx context.Context, options *BuildOptions) (*BuildReport, error) {
 		pinner.Pin(&custom)
 		opts.custom = &custom
 	}
+	leave := giveStreams(options.Streams, &a, c, &opts)
+	defer leave()
 	if err := a.err(); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/cgo"
 	"runtime/debug"
+	"sync"
 	"unsafe"
 )
 
@@ -38,6 +39,8 @@ type callbacks struct {
 	password PasswordFunc
 	progress ProgressFunc
 
+	// lock is for what follows: sources are called by several threads at once.
+	lock     sync.Mutex
 	err      error
 	panicked *CallbackPanic
 	exited   bool
@@ -69,10 +72,14 @@ func (c *callbacks) guard(f func()) bool {
 			if returned {
 				return
 			}
-			if value := recover(); value != nil {
-				c.panicked = &CallbackPanic{Value: value, Stack: debug.Stack()}
-			} else {
+			value := recover()
+			c.lock.Lock()
+			defer c.lock.Unlock()
+			switch {
+			case value == nil:
 				c.exited = true
+			case c.panicked == nil:
+				c.panicked = &CallbackPanic{Value: value, Stack: debug.Stack()}
 			}
 		}()
 		f()
@@ -80,6 +87,16 @@ func (c *callbacks) guard(f func()) bool {
 	}()
 	<-done
 	return returned
+}
+
+// failed keeps the first error of a callback, and is what C is told.
+func (c *callbacks) failed(err error) C.int32_t {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+	return fail
 }
 
 // resume goes on with what guard held back.
@@ -126,8 +143,7 @@ func hexzGoPassword(call C.uintptr_t, asked *C.hexz_password_request, out *C.cha
 		err = fmt.Errorf("a password of %d bytes", n)
 		fallthrough
 	case err != nil:
-		c.err = err
-		return fail
+		return c.failed(err)
 	}
 	// A length beyond the buffer is for the library to refuse.
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(out)), int(capacity)), buf[:min(n, len(buf))])
@@ -149,8 +165,7 @@ func hexzGoProgress(call C.uintptr_t, now *C.hexz_progress) C.int32_t {
 		return fail
 	}
 	if err != nil {
-		c.err = err
-		return fail
+		return c.failed(err)
 	}
 	return proceed
 }

@@ -31,6 +31,25 @@ static int32_t on_progress(void *user_data, const hexz_progress *progress)
     return hexzGoProgress((uintptr_t)user_data, (hexz_progress *)progress);
 }
 
+static int32_t on_read_at(void *user_data, uint64_t offset, void *buf, size_t len)
+{
+    return hexzGoReadAt((uintptr_t)user_data, offset, buf, len);
+}
+
+static int32_t on_extent_at(void *user_data, uint64_t offset, uint64_t *len, uint32_t *kind)
+{
+    return hexzGoExtentAt((uintptr_t)user_data, offset, len, kind);
+}
+
+void hexz_go_source(hexz_source *source, uintptr_t call, int has_extents)
+{
+    source->struct_size = sizeof(*source);
+    source->user_data = (void *)call;
+    source->flags = HEXZ_SOURCE_CONCURRENT;
+    source->read_at = on_read_at;
+    source->extent_at = has_extents ? on_extent_at : NULL;
+}
+
 #define SET_PASSWORD(opts, hooks)                                                                  \
     do {                                                                                           \
         (opts)->password = ((hooks).which & HEXZ_GO_PASSWORD) != 0 ? on_password : NULL;           \

@@ -25,6 +25,9 @@ typedef struct hexz_go_hooks {
     uint32_t which;
 } hexz_go_hooks;
 
+/* Makes a source of the Go side of one, which is a cgo.Handle; not its size. */
+void hexz_go_source(hexz_source *source, uintptr_t call, int has_extents);
+
 hexz_status hexz_go_profile_resolve(const char *name, hexz_profile *out, hexz_go_error *error);
 hexz_status hexz_go_cancel_new(hexz_cancel **out, hexz_go_error *error);
 hexz_status hexz_go_build(const hexz_build_opts *opts, hexz_go_hooks hooks,
