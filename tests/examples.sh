@@ -65,4 +65,44 @@ cp ../memory memory.dump
 refused 1 "^output 'machine.hxz': already exists" ../readme
 passed=$((passed + 1))
 
+# What lies behind an NBD server: all of it, and no byte of what the server knows to be zeros.
+nbd_export() {
+    local pid=$folder/server.pid format=$1 image=$2 allocated
+    gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$include" "$root/c-examples/nbd.c" -o nbd \
+        -L"$libdir" "-Wl,-rpath,$libdir" -lhexz -lnbd
+    qemu-nbd --fork --pid-file="$pid" --read-only --persistent --socket="$folder/socket" --format="$format" "$image"
+    server=$(cat "$pid")
+    rm -f pulled.hxz direct.hxz
+    ./nbd "nbd+unix:///?socket=$folder/socket" pulled.hxz >pulled.txt
+    refused 1 'already exists' ./nbd "nbd+unix:///?socket=$folder/socket" pulled.hxz
+    kill "$server"
+    server=
+    refused 1 nbd ./nbd "nbd+unix:///?socket=$folder/absent" other.hxz
+    allocated=$(qemu-img map --output=json -f "$format" "$image" |
+        python3 -c 'import json, sys; print(sum(e["length"] for e in json.load(sys.stdin) if not e["zero"]))')
+    [ "$allocated" -gt 0 ]
+    grep -qx "pulled.hxz: $allocated of 67108864 bytes transferred" pulled.txt || { cat pulled.txt && return 1; }
+    # The same as what qemu-img makes of the image, built by path.
+    qemu-img convert -f "$format" -O raw "$image" raw
+    ./build raw direct.hxz >said
+    cmp pulled.hxz direct.hxz
+}
+
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$folder"' EXIT
+if pkg-config --exists libnbd; then
+    cd "$folder"
+    qemu-img create -q -f qcow2 image.qcow2 64M
+    qemu-io -f qcow2 -c 'write -P 7 1M 300k' -c 'write -P 9 20M 1M' -c 'write -z 20500k 100k' \
+        -c 'write -P 3 67108352 512' image.qcow2 >said
+    nbd_export qcow2 image.qcow2
+    truncate -s 64M sparse
+    dd if=disk of=sparse bs=1M seek=5 conv=notrunc status=none
+    dd if=memory of=sparse bs=4096 seek=12345 conv=notrunc status=none
+    nbd_export raw sparse
+    passed=$((passed + 1))
+else
+    echo 'examples: skipped: NBD (no libnbd here: libnbd-dev)'
+fi
+
 echo "examples: $passed passed"

@@ -17,7 +17,7 @@ die() {
 packages_of() {
     case $1 in
     build) echo gcc g++ libc6-dev make binutils pkg-config cmake ;;
-    test) echo attr bzip2 lz4 shellcheck xz-utils valgrind gdb libc6-dbg e2fsprogs mount util-linux procps qemu-utils strace zstd fuse3 python3-fusepy rclone ntfs-3g exfat-fuse exfatprogs dosfstools acl libzstd-dev python3 python3-venv groff-base mandoc zsh fish meson musl-tools ;;
+    test) echo attr bzip2 lz4 shellcheck xz-utils valgrind gdb libc6-dbg e2fsprogs mount util-linux procps qemu-utils strace zstd fuse3 python3-fusepy rclone ntfs-3g exfat-fuse exfatprogs dosfstools acl libzstd-dev python3 python3-venv groff-base mandoc zsh fish meson musl-tools libnbd-dev ;;
     data) echo mmdebstrap mount qemu-system-x86 e2fsprogs iverilog python3 ca-certificates ;;
     demo) echo python3 time diffutils ;;
     bench) echo qemu-utils python3 time ;;
