@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &build_command,   &info_command,  &verify_command,   &extract_command, &cat_command,
-    &extents_command, &rekey_command, &profiles_command, &help_command,    &version_command,
+    &build_command,   &convert_command, &info_command,  &verify_command,   &extract_command, &cat_command,
+    &extents_command, &rekey_command,   &profiles_command, &help_command, &version_command,
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 

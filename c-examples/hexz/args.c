@@ -124,9 +124,20 @@ bool parse_arguments(const struct command *command, int argc, char **argv, struc
             *exit_status = finish_output(command->name, EXIT_DONE);
             return false;
         }
-        for (size_t i = 0; i < command->option_count; i++)
-            if (result == LONG_BASE + (int)i || result == command->options[i].letter)
-                args->values[i] = optarg != NULL ? optarg : "";
+        for (size_t i = 0; i < command->option_count; i++) {
+            if (result != LONG_BASE + (int)i && result != command->options[i].letter)
+                continue;
+            args->values[i] = optarg != NULL ? optarg : "";
+            if (!command->options[i].repeats)
+                continue;
+            if (args->repeated_count == MAX_REPEATED) {
+                *exit_status = usage_error(command->name, "more than %d times --%s and its like",
+                                           MAX_REPEATED, command->options[i].name);
+                return false;
+            }
+            args->repeated[args->repeated_count].option = (int)i;
+            args->repeated[args->repeated_count++].value = args->values[i];
+        }
     }
     int given = argc - optind;
     if (given > command->operand_count || given < command->operand_count - command->optional_operands) {

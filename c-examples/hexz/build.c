@@ -8,6 +8,8 @@
 
 enum {
     MEMORY,
+    DISK,
+    BLOB,
     PROFILE,
     CDC,
     COMPRESSION,
@@ -35,6 +37,10 @@ enum {
 
 static const struct option_spec options[OPTION_COUNT] = {
     [MEMORY] = {"memory", 0, "FILE", "a memory dump, kept as the stream 'memory'"},
+    [DISK] = {"disk", 0, "NAME=FILE", "one more disk image, kept as the stream NAME; may be given\n"
+                                      "again, as --blob",
+              true},
+    [BLOB] = {"blob", 0, "NAME=FILE", "any file, kept byte for byte as the stream NAME", true},
     [PROFILE] = {"profile", 'p', "generic|eda|embedded|ml",
                  "where the parameters come from (generic);\n"
                  "hexz profiles lists them"},
@@ -247,6 +253,8 @@ static int run(const struct command *command, const struct arguments *args)
     if (!read_flags(command, args, &opts) || !meter_options(command, args, PROGRESS, &meter))
         return EXIT_USAGE;
     int exit_status = choose_profile(command, args, &custom, &opts);
+    if (exit_status == EXIT_DONE)
+        exit_status = named_streams(command, args, DISK, BLOB, &opts);
     if (exit_status == EXIT_DONE)
         exit_status = check_before_input(command, args, &opts);
     if (exit_status == EXIT_DONE)

@@ -79,7 +79,7 @@ static void put_json_option(struct json *json, const struct option_spec *option)
 
 static void put_json_help(void)
 {
-    static const struct option_spec help = {"help", 'h', NULL, "print this and exit"};
+    static const struct option_spec help = {"help", 'h', NULL, "print this and exit", false};
     struct json json = {.out = stdout};
     json_begin(&json, NULL, '{');
     json_text(&json, "version", hexz_version_string());

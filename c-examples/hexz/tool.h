@@ -36,11 +36,21 @@ struct option_spec {
     char letter;      /* the short form, or 0 */
     const char *value; /* what --help calls the value (one|other: all there are), or NULL: a switch */
     const char *help;
+    bool repeats; /* each time counts, not only the last */
 };
+
+/* As many streams as a snapshot may have. */
+#define MAX_REPEATED 256
 
 struct arguments {
     const char *operands[MAX_OPERANDS];
     const char *values[MAX_OPTIONS]; /* by index in the command's table; NULL: not given */
+    /* Options that repeat, in the order that they were given. */
+    struct {
+        int option;
+        const char *value;
+    } repeated[MAX_REPEATED];
+    size_t repeated_count;
 };
 
 struct command {
@@ -327,6 +337,15 @@ const char *compression_name(uint32_t compression);
 /* "zstd level 3", "lz4" */
 void put_compression(FILE *out, uint32_t compression, int32_t level);
 
+/* streams.c: streams of a build beside disk and memory. Each returns an exit status. What they point
+ * `opts` at is kept until the end. */
+
+/* What the options `disk` and `blob`, which repeat, name: NAME=PATH. */
+int named_streams(const struct command *command, const struct arguments *args, int disk, int blob,
+                  hexz_build_opts *opts);
+/* All streams of a snapshot. */
+int streams_of(const char *command, const hexz_snapshot *snapshot, hexz_build_opts *opts);
+
 /* buildreport.c */
 
 /* As the user gave them. */
@@ -337,7 +356,7 @@ void put_build_report(FILE *out, const char *output, const hexz_build_report *re
 void put_json_build_report(FILE *out, const struct build_paths *paths,
                            const hexz_build_report *report);
 
-extern const struct command build_command, cat_command, extents_command, extract_command,
+extern const struct command build_command, cat_command, convert_command, extents_command, extract_command,
     help_command, info_command, profiles_command, rekey_command, verify_command, version_command;
 
 #endif

@@ -4,7 +4,7 @@ check "help is --help" cmp all <(hexz help)
 check "-h too" cmp all <(hexz -h)
 check "version is --version" cmp <(hexz version) <(hexz --version)
 check "-V too" cmp <(hexz version) <(hexz -V)
-for command in build info verify extract cat extents rekey profiles help version; do
+for command in build convert info verify extract cat extents rekey profiles help version; do
     check "help tells of $command" grep -q "^  $command " all
     hexz "$command" --help >one
     check "help $command" cmp one <(hexz help "$command")
@@ -60,7 +60,7 @@ expect "short for one" 0 '' hexz build "$T/one" short.hxz --qui --overw
 # The tables themselves.
 hexz help --json >tables.json
 json "tables: the commands" tables.json "[c['name'] for c in d['commands']] ==
-    ['build', 'info', 'verify', 'extract', 'cat', 'extents', 'rekey', 'profiles', 'help', 'version']"
+    ['build', 'convert', 'info', 'verify', 'extract', 'cat', 'extents', 'rekey', 'profiles', 'help', 'version']"
 json "tables: all have help" tables.json \
     "all(any(o['name'] == 'help' and o['letter'] == 'h' for o in c['options']) for c in d['commands'])"
 json "tables: names are given once" tables.json \

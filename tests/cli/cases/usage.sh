@@ -4,7 +4,7 @@ expect "help" 0 '' hexz --help
 check "help tells the exit statuses" grep -q 'exit status' "$T/stdout"
 expect "version" 0 '' hexz --version
 check "version has a number" grep -qE '^hexz [0-9]+\.[0-9]+\.[0-9]+ \(libhexz [0-9.]+\)$' "$T/stdout"
-for command in build info verify extract cat extents rekey profiles help version; do
+for command in build convert info verify extract cat extents rekey profiles help version; do
     expect "$command --help" 0 '' hexz "$command" --help
     check "$command --help tells its usage" grep -q "^usage: hexz $command" "$T/stdout"
     expect "$command: an unknown option" 2 "unknown" hexz "$command" --no-such-option
