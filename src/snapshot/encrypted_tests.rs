@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::testing::{Counted, options, text};
+use super::testing::{Counted, Folder, options, text};
 use super::{Snapshot, VerifyReport};
 use crate::control::{Cancel, Control};
 use crate::crypto::Place;
@@ -323,17 +323,18 @@ fn a_password_is_asked_three_times_and_its_path_is_told() {
         1,
         &fixed(9),
     );
-    let path = Path::new("some/file.hxz");
+    let folder = Folder::new("asked");
+    let path = &folder.path("file.hxz");
+    std::fs::write(path, bytes).unwrap();
     let mut asked = Vec::new();
     let mut callback = |request: &Request<'_>, buffer: &mut [u8]| {
-        assert_eq!(request.path, Some(path));
+        assert_eq!(request.path, Some(path.as_path()));
         asked.push(request.attempt);
         buffer[0] = b'?';
         Answer::Given(1)
     };
     let options = super::OpenOptions { path, ..options(0) };
-    let storage = Box::new(Counted::new(bytes).0);
-    let error = Snapshot::from_storage(storage, &options, Some(&mut callback));
+    let error = Snapshot::open(&options, Some(&mut callback));
     assert!(matches!(error, Err(Error::WrongPassword { .. })));
     assert_eq!(asked, [0, 1, 2]);
 }
