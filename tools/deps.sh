@@ -17,7 +17,9 @@ die() {
 packages_of() {
     case $1 in
     build) echo gcc g++ libc6-dev make binutils pkg-config cmake ;;
-    test) echo attr bzip2 lz4 shellcheck xz-utils valgrind gdb libc6-dbg e2fsprogs mount util-linux procps qemu-utils strace zstd fuse3 python3-fusepy rclone ntfs-3g exfat-fuse exfatprogs dosfstools acl libzstd-dev python3 python3-venv groff-base mandoc zsh fish meson musl-tools libnbd-dev ;;
+    test) echo attr bzip2 lz4 shellcheck xz-utils valgrind gdb libc6-dbg e2fsprogs mount util-linux procps qemu-utils strace zstd fuse3 python3-fusepy rclone ntfs-3g exfat-fuse exfatprogs dosfstools acl libzstd-dev python3 python3-venv groff-base mandoc zsh fish meson libnbd-dev
+        # To build for another machine, from the one for which Debian has them.
+        [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     data) echo mmdebstrap mount qemu-system-x86 e2fsprogs iverilog python3 ca-certificates ;;
     demo) echo python3 time diffutils ;;
     bench) echo qemu-utils python3 time ;;

@@ -134,8 +134,9 @@ install_all() {
     fill hexz.pc.in "$lib/pkgconfig/hexz.pc"
     fill hexz-shared.pc.in "$lib/pkgconfig/hexz-shared.pc"
     if [ ! -f "$built/libhexz.so" ]; then
-        # -lhexz is the archive then, whoever asks.
-        sed -i "s/^Libs:.*/& $static_libs/" "$lib/pkgconfig/hexz-shared.pc"
+        # -lhexz is the archive then, whoever asks; Zig's linker knows no --push-state.
+        sed -i "s/^Libs:.*/& $static_libs/; /^Libs.private:/d" "$lib/pkgconfig/hexz-shared.pc"
+        sed -i '/^# With --static/d; /^Libs.private:/d' "$lib/pkgconfig/hexz.pc"
     fi
     fill cmake/hexzConfig.cmake.in "$lib/cmake/hexz/hexzConfig.cmake"
     fill cmake/hexzConfigVersion.cmake.in "$lib/cmake/hexz/hexzConfigVersion.cmake"

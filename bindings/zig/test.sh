@@ -1,12 +1,12 @@
 #!/bin/bash
-# Tests the Zig binding: installs Zig from PyPI below target/, checks formatting, runs the tests against the
+# Tests the Zig binding: installs Zig below target/ (zig.sh), checks formatting, runs the tests against the
 # shared and the static library, builds and runs the examples as a package of their own, and compiles
 # hexz.h for other machines. Nothing is written outside target/.
 #
 #   HEXZ_LIBDIR   where libhexz.so and libhexz.a are      (target/release)
 #   HEXZ_INCLUDE  where hexz.h is                         (include)
 #   HEXZ_ZIG_OUT  where Zig and its caches are            (target/zig)
-#   PYTHON        what makes the virtual environment      (/usr/bin/python3)
+#   PYTHON        as zig.sh takes it
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +14,6 @@ root=$(cd "$here/../.." && pwd)
 libdir=$(realpath "${HEXZ_LIBDIR:-$root/target/release}")
 include=$(realpath "${HEXZ_INCLUDE:-$root/include}")
 out=$(realpath -m "${HEXZ_ZIG_OUT:-$root/target/zig}")
-python=${PYTHON:-/usr/bin/python3}
 passed=0
 
 die() {
@@ -26,19 +25,6 @@ die() {
 ok() {
     passed=$((passed + $1))
     printf 'zig: ok    %s\n' "$2"
-}
-
-# The stamp is the requirements themselves: another version makes the environment anew.
-install_zig() {
-    cmp -s "$here/requirements.txt" "$out/venv/requirements.txt" && return 0
-    "$root/tools/deps.sh" test || die "what the tests need could not be installed"
-    echo "zig: installing $(grep -v '^#' "$here/requirements.txt")"
-    rm -rf "$out/venv"
-    mkdir -p "$out"
-    "$python" -m venv "$out/venv"
-    "$out/venv/bin/pip" --quiet --disable-pip-version-check install -r "$here/requirements.txt" </dev/null
-    ln -sfn "$("$out/venv/bin/python" -c 'import os, ziglang; print(os.path.dirname(ziglang.__file__))')/zig" "$out/zig"
-    cp "$here/requirements.txt" "$out/venv/requirements.txt"
 }
 
 # zig_build ARGUMENT...: `zig build`, which first compiles Zig's build system where the caches are new: with
@@ -96,8 +82,7 @@ run_examples() {
 [ -f "$libdir/libhexz.so" ] || die "no libhexz.so in $libdir: cargo build --release, or set HEXZ_LIBDIR"
 [ -f "$libdir/libhexz.a" ] || die "no libhexz.a in $libdir: cargo build --release, or set HEXZ_LIBDIR"
 [ -f "$include/hexz.h" ] || die "no hexz.h in $include: set HEXZ_INCLUDE"
-install_zig
-zig=$out/zig
+zig=$(HEXZ_ZIG_OUT=$out "$here/zig.sh") || die "Zig could not be installed"
 export ZIG_GLOBAL_CACHE_DIR=$out/global ZIG_LOCAL_CACHE_DIR=$out/cache
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
