@@ -611,21 +611,29 @@ typedef struct hexz_stream {
 } hexz_stream;
 
 /**
- * A receiver of bytes in the host program, front to back. Not in this version:
- * HEXZ_ERR_UNSUPPORTED.
+ * A receiver of bytes in the host program, front to back: a pipe, a socket, memory, an upload.
  *
  * Its callbacks are called on the thread that made the call and return 0; anything else is
- * HEXZ_ERR_CALLBACK. One of commit and abort is called, once, and is the last; abort also follows
- * a commit that failed.
+ * HEXZ_ERR_CALLBACK, and nothing but abort is called after it. A call that is refused for its
+ * arguments, its sources or its password calls none of them. Once the work has begun, commit is the
+ * last, or abort is: when the call fails, which includes a commit that failed. A snapshot is whole
+ * only when commit was called: its last bytes are what makes it one, so that what was cut short does
+ * not open.
  */
 typedef struct hexz_sink {
     /** Size of this struct in bytes: see HEXZ_INIT. */
     size_t struct_size;
     /** First argument of the callbacks. */
     void *user_data;
-    /** Takes all len bytes of buf, or fails. */
+    /**
+     * Takes all len bytes of buf, 1 or more, or fails. Of a snapshot mostly 512 KiB at once, of a
+     * stream 1 MiB; never more than 17 MiB.
+     */
     int32_t (*write)(void *user_data, const void *buf, size_t len);
-    /** Takes len bytes of zeros. NULL: zeros go through write. */
+    /**
+     * Takes len bytes of zeros, 1 or more: a run of 64 KiB or longer of a stream that is extracted.
+     * Not called for a snapshot. NULL: zeros go through write.
+     */
     int32_t (*write_zeroes)(void *user_data, uint64_t len);
     /** Everything was written: makes it last. May be NULL. */
     int32_t (*commit)(void *user_data);
@@ -741,8 +749,8 @@ typedef struct hexz_build_opts {
     /** Number of streams. */
     size_t stream_count;
     /**
-     * Takes the snapshot in place of an output file, or NULL. Not in this version:
-     * HEXZ_ERR_UNSUPPORTED.
+     * Takes the snapshot in place of an output file, or NULL. HEXZ_BUILD_OVERWRITE and
+     * HEXZ_BUILD_NO_SYNC have no meaning then.
      */
     const hexz_sink *sink;
     /** Filled in on success, or NULL. Its struct_size is set by you. */
@@ -1034,7 +1042,10 @@ typedef struct hexz_extract_opts {
      * HEXZ_EXTRACT_IN_PLACE is set. Exactly one of output and sink is given.
      */
     const char *output;
-    /** Takes the bytes in place of a file, or NULL. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    /**
+     * Takes the bytes in place of a file, in order, or NULL. Not with HEXZ_EXTRACT_IN_PLACE; of the
+     * other flags none has a meaning then.
+     */
     const hexz_sink *sink;
     /** Is told how far the work has come, or NULL. */
     hexz_progress_fn progress;
@@ -1298,6 +1309,9 @@ void hexz_cancel_free(hexz_cancel *cancel);
  * callbacks run on this thread, but for those of sources that allow more. No source may be written meanwhile: a change is noticed and is
  * HEXZ_ERR_SOURCE.
  *
+ * With a sink the same bytes go there, front to back, on this thread, and what is said below of files
+ * is the host program's affair.
+ *
  * With HEXZ_BUILD_ENCRYPT, opts->password is asked once for the new password, with
  * HEXZ_PASSWORD_CREATE and before the sources are read or an output is made. All but the file's
  * length and root is encrypted and authenticated, with AES-256-GCM under a random key which the
@@ -1537,7 +1551,8 @@ hexz_status hexz_snapshot_verify(const hexz_snapshot *snapshot,
 /**
  * Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
  * complete, or not at all, under the guarantees that hexz_build() gives, with the same modes and the
- * same temporaries, unless HEXZ_EXTRACT_IN_PLACE is set.
+ * same temporaries, unless HEXZ_EXTRACT_IN_PLACE is set. With a sink it goes there, front to back;
+ * threads decode ahead, and the calls do not depend on them.
  *
  * Returns when all is done; threads it started are gone then. The callbacks run on this thread,
  * and must not use this snapshot. Other threads may use it meanwhile.

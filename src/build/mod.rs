@@ -14,7 +14,7 @@ use crate::crypto::KdfCost;
 use crate::error::{Error, Result, operand};
 use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
 use crate::pack::{self, Options, Report, StreamInput};
-use crate::sink::{Existing, FileSink, PendingFile, Sync, Uncommitted};
+use crate::sink::{Existing, FileSink, PendingFile, Sink, Sync, Uncommitted};
 
 /// Streams into a snapshot.
 pub struct BuildRequest<'a> {
@@ -27,7 +27,6 @@ pub struct BuildRequest<'a> {
 }
 
 /// Where a snapshot goes.
-#[derive(Debug, Clone, Copy)]
 pub enum Output<'a> {
     /// A file, which appears whole or not at all.
     File {
@@ -38,6 +37,8 @@ pub enum Output<'a> {
         /// Whether it is durable when the call returns.
         sync: Sync,
     },
+    /// The host program, which hears of it once what can be refused was not.
+    Sink(Box<dyn Sink>),
 }
 
 /// Who gives the password of an encrypted snapshot, and what guessing it shall cost.
@@ -60,40 +61,44 @@ pub fn build(
         output,
         options,
     } = request;
-    let Output::File {
-        path,
-        existing,
-        sync,
-    } = output;
-    refuse_input_as_output(&streams, path)?;
+    if let Output::File { path, .. } = output {
+        refuse_input_as_output(&streams, path)?;
+    }
+    pack::check_memory(&streams, &options)?;
     let mut encryption = None;
     if let Some(encrypt) = encrypt {
         // What cannot work is no reason to bother anybody.
-        PendingFile::check(path, existing)?;
-        pack::check_memory(&streams, &options)?;
-        encryption = Some(ask_and_derive(path, encrypt, control)?);
+        if let Output::File { path, existing, .. } = output {
+            PendingFile::check(path, existing)?;
+        }
+        encryption = Some(ask_and_derive(&output, encrypt, control)?);
     }
-    let file = PendingFile::create(path, existing, sync)?;
-    pack::pack(
-        streams,
-        &options,
-        encryption.as_ref(),
-        Uncommitted::new(Box::new(FileSink::new(file))),
-        control,
-    )
+    let sink: Box<dyn Sink> = match output {
+        Output::File {
+            path,
+            existing,
+            sync,
+        } => Box::new(FileSink::new(PendingFile::create(path, existing, sync)?)),
+        Output::Sink(sink) => sink,
+    };
+    let sink = Uncommitted::new(sink);
+    pack::pack(streams, &options, encryption.as_ref(), sink, control)
 }
 
 fn ask_and_derive(
-    output: &Path,
+    output: &Output<'_>,
     encrypt: Encrypt<'_, '_>,
     control: &Control<'_>,
 ) -> Result<Encryption> {
-    let operand = operand(output);
+    let (operand, path) = match output {
+        Output::File { path, .. } => (operand(path), Some(*path)),
+        Output::Sink(sink) => (sink.operand().to_owned(), None),
+    };
     let request = Request {
         purpose: Purpose::Create,
         attempt: 0,
         operand: &operand,
-        path: Some(output),
+        path,
     };
     let password = ask(encrypt.password, &request)?;
     control.check()?;

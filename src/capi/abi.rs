@@ -426,12 +426,14 @@ pub struct hexz_stream {
     pub reserved: u32,
 }
 
-/// A receiver of bytes in the host program, front to back. Not in this version:
-/// HEXZ_ERR_UNSUPPORTED.
+/// A receiver of bytes in the host program, front to back: a pipe, a socket, memory, an upload.
 ///
 /// Its callbacks are called on the thread that made the call and return 0; anything else is
-/// HEXZ_ERR_CALLBACK. One of commit and abort is called, once, and is the last; abort also follows
-/// a commit that failed.
+/// HEXZ_ERR_CALLBACK, and nothing but abort is called after it. A call that is refused for its
+/// arguments, its sources or its password calls none of them. Once the work has begun, commit is the
+/// last, or abort is: when the call fails, which includes a commit that failed. A snapshot is whole
+/// only when commit was called: its last bytes are what makes it one, so that what was cut short does
+/// not open.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hexz_sink {
@@ -439,11 +441,13 @@ pub struct hexz_sink {
     pub struct_size: size_t,
     /// First argument of the callbacks.
     pub user_data: *mut c_void,
-    /// Takes all len bytes of buf, or fails.
+    /// Takes all len bytes of buf, 1 or more, or fails. Of a snapshot mostly 512 KiB at once, of a
+    /// stream 1 MiB; never more than 17 MiB.
     pub write: Option<
         unsafe extern "C" fn(user_data: *mut c_void, buf: *const c_void, len: size_t) -> i32,
     >,
-    /// Takes len bytes of zeros. NULL: zeros go through write.
+    /// Takes len bytes of zeros, 1 or more: a run of 64 KiB or longer of a stream that is extracted.
+    /// Not called for a snapshot. NULL: zeros go through write.
     pub write_zeroes: Option<unsafe extern "C" fn(user_data: *mut c_void, len: u64) -> i32>,
     /// Everything was written: makes it last. May be NULL.
     pub commit: Option<unsafe extern "C" fn(user_data: *mut c_void) -> i32>,
@@ -585,8 +589,8 @@ pub struct hexz_build_opts {
     pub streams: *const *const hexz_stream,
     /// Number of streams.
     pub stream_count: size_t,
-    /// Takes the snapshot in place of an output file, or NULL. Not in this version:
-    /// HEXZ_ERR_UNSUPPORTED.
+    /// Takes the snapshot in place of an output file, or NULL. HEXZ_BUILD_OVERWRITE and
+    /// HEXZ_BUILD_NO_SYNC have no meaning then.
     pub sink: *const hexz_sink,
     /// Filled in on success, or NULL. Its struct_size is set by you.
     pub report: *mut hexz_build_report,
@@ -837,7 +841,8 @@ pub struct hexz_extract_opts {
     /// The file to make, raw and sparse. It appears complete or not at all, unless
     /// HEXZ_EXTRACT_IN_PLACE is set. Exactly one of output and sink is given.
     pub output: *const c_char,
-    /// Takes the bytes in place of a file, or NULL. Not in this version: HEXZ_ERR_UNSUPPORTED.
+    /// Takes the bytes in place of a file, in order, or NULL. Not with HEXZ_EXTRACT_IN_PLACE; of the
+    /// other flags none has a meaning then.
     pub sink: *const hexz_sink,
     /// Is told how far the work has come, or NULL.
     pub progress: hexz_progress_fn,

@@ -27,6 +27,9 @@ use crate::source::{Access, Writers};
 /// callbacks run on this thread, but for those of sources that allow more. No source may be written meanwhile: a change is noticed and is
 /// HEXZ_ERR_SOURCE.
 ///
+/// With a sink the same bytes go there, front to back, on this thread, and what is said below of files
+/// is the host program's affair.
+///
 /// With HEXZ_BUILD_ENCRYPT, opts->password is asked once for the new password, with
 /// HEXZ_PASSWORD_CREATE and before the sources are read or an output is made. All but the file's
 /// length and root is encrypted and authenticated, with AES-256-GCM under a random key which the
@@ -85,9 +88,6 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         if streams.iter().any(Stream::is_live) {
             return Err(args.later("a stream of live memory (hexz_stream.live)"));
         }
-        let build_opts::Output::Path(path) = target.output else {
-            return Err(args.later("a build without an output file"));
-        };
 
         let access = Access {
             writers: match opts.flags {
@@ -97,15 +97,18 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             },
             other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
         };
-        let output = Output::File {
-            path,
-            existing: match opts.flags & HEXZ_BUILD_OVERWRITE {
-                0 => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
-                _ => Existing::Replace,
-            },
-            sync: match opts.flags & HEXZ_BUILD_NO_SYNC {
-                0 => Sync::Yes("HEXZ_BUILD_NO_SYNC"),
-                _ => Sync::No,
+        let output = match target.output {
+            build_opts::Output::Sink(sink) => Output::Sink(Box::new(sink)),
+            build_opts::Output::Path(path) => Output::File {
+                path,
+                existing: match opts.flags & HEXZ_BUILD_OVERWRITE {
+                    0 => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
+                    _ => Existing::Replace,
+                },
+                sync: match opts.flags & HEXZ_BUILD_NO_SYNC {
+                    0 => Sync::Yes("HEXZ_BUILD_NO_SYNC"),
+                    _ => Sync::No,
+                },
             },
         };
         let options = Options {

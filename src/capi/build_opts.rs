@@ -1,13 +1,14 @@
 //! The checks of hexz_build_opts that all ways to build share.
 
 use std::path::Path;
+use std::ptr;
 
 use super::abi::*;
 use super::args::Args;
 use super::callback::PasswordCallback;
 use super::handle;
-use super::host::check_sink;
 use super::profile;
+use super::sink::{self, HostSink};
 use crate::crypto::KdfCost;
 use crate::error::{Error, Result, operand};
 use crate::profile::Profile;
@@ -29,7 +30,7 @@ pub enum Output<'a> {
     /// A file.
     Path(&'a Path),
     /// The host program's sink.
-    Sink,
+    Sink(HostSink),
 }
 
 /// What is asked for, whatever the sources are.
@@ -58,15 +59,15 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     )?;
     let cost = args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
     // SAFETY: as promised.
-    let (output, parent) = unsafe {
-        check_sink(args, opts.sink)?;
-        (args.path(opts.output), args.path(opts.parent))
+    let (path, sink, parent) = unsafe {
+        let sink = HostSink::check(args, opts.sink, ptr::null())?;
+        (args.path(opts.output), sink, args.path(opts.parent))
     };
-    let output = match (output, opts.sink.is_null()) {
-        (Some(path), true) => Output::Path(path),
-        (None, false) => Output::Sink,
-        (Some(_), false) => return Err(args.invalid("both opts.output and opts.sink are given")),
-        (None, true) => return Err(args.invalid("neither opts.output nor opts.sink is given")),
+    let output = match (path, sink) {
+        (Some(path), None) => Output::Path(path),
+        (None, Some(sink)) => Output::Sink(sink),
+        (Some(_), Some(_)) => return Err(args.invalid("both opts.output and opts.sink are given")),
+        (None, None) => return Err(args.invalid("neither opts.output nor opts.sink is given")),
     };
     if parent.is_some() && !opts.parent_snapshot.is_null() {
         return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
@@ -87,9 +88,9 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
         match PasswordCallback::new(opts.password, opts.password_data) {
             Some(callback) => encrypt = Some((callback, cost)),
             None => {
-                let operand = match output {
+                let operand = match &output {
                     Output::Path(path) => operand(path),
-                    Output::Sink => "opts.sink".to_owned(),
+                    Output::Sink(_) => sink::NAME.to_owned(),
                 };
                 return Err(Error::PasswordRequired { operand, code: 0 });
             }
@@ -172,7 +173,6 @@ pub fn check_supported(args: &Args, opts: &hexz_build_opts) -> Result<()> {
             opts.base_count > 0,
             "content from other snapshots (opts.bases)",
         ),
-        (!opts.sink.is_null(), "writing into a sink (opts.sink)"),
     ];
     match later.iter().find(|(asked, _)| *asked) {
         Some((_, feature)) => Err(args.later(feature)),

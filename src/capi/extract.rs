@@ -4,13 +4,15 @@ use super::abi::*;
 use super::args::Args;
 use super::callback::{ProgressCallback, with_control};
 use super::guard::guard;
-use super::{cancel, handle, host};
+use super::sink::HostSink;
+use super::{cancel, handle};
 use crate::sink::{Existing, Sync};
 use crate::snapshot::{ExtractMode, ExtractOptions, Holders};
 
 /// Writes a stream out as a raw file with holes where it has zeros. The file appears when it is
 /// complete, or not at all, under the guarantees that hexz_build() gives, with the same modes and the
-/// same temporaries, unless HEXZ_EXTRACT_IN_PLACE is set.
+/// same temporaries, unless HEXZ_EXTRACT_IN_PLACE is set. With a sink it goes there, front to back;
+/// threads decode ahead, and the calls do not depend on them.
 ///
 /// Returns when all is done; threads it started are gone then. The callbacks run on this thread,
 /// and must not use this snapshot. Other threads may use it meanwhile.
@@ -25,12 +27,12 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
     guard(|| {
         let args = Args::of("hexz_snapshot_extract");
         // SAFETY: the header asks for a handle and a hexz_extract_opts with valid pointers in it.
-        let (entered, opts, output, cancel) = unsafe {
+        let (entered, opts, output, sink, cancel) = unsafe {
             let entered = handle::enter(&args, snapshot)?;
             let opts = args.read(opts, "opts")?;
-            host::check_sink(&args, opts.sink)?;
+            let sink = HostSink::check(&args, opts.sink, snapshot.cast())?;
             let output = args.path(opts.output);
-            (entered, opts, output, cancel::borrow(opts.cancel))
+            (entered, opts, output, sink, cancel::borrow(opts.cancel))
         };
         let known = HEXZ_EXTRACT_OVERWRITE
             | HEXZ_EXTRACT_NO_SYNC
@@ -47,19 +49,24 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
                  HEXZ_EXTRACT_IN_PLACE, which writes into it",
             ));
         }
-        if in_place && !opts.sink.is_null() {
+        if in_place && sink.is_some() {
             return Err(args.invalid(
                 "opts.flags has HEXZ_EXTRACT_IN_PLACE, which is for a file (opts.output), and \
                  opts.sink is given",
             ));
         }
-        let path = match (output, opts.sink.is_null()) {
-            (Some(path), true) => path,
-            (None, false) => return Err(args.later("extracting into a sink (opts.sink)")),
-            (Some(_), false) => {
+        let progress = ProgressCallback::new(opts.progress, opts.progress_data, snapshot.cast());
+        let path = match (output, sink) {
+            (Some(path), None) => path,
+            (None, Some(sink)) => {
+                return with_control(progress, cancel, |control| {
+                    entered.extract_into(opts.stream, Box::new(sink), opts.threads, control)
+                });
+            }
+            (Some(_), Some(_)) => {
                 return Err(args.invalid("both opts.output and opts.sink are given"));
             }
-            (None, true) => {
+            (None, None) => {
                 return Err(args.invalid("neither opts.output nor opts.sink is given"));
             }
         };
@@ -80,7 +87,6 @@ pub unsafe extern "C" fn hexz_snapshot_extract(
             },
             threads: opts.threads,
         };
-        let progress = ProgressCallback::new(opts.progress, opts.progress_data, snapshot.cast());
         with_control(progress, cancel, |control| {
             entered.extract(opts.stream, &options, control)
         })

@@ -23,6 +23,12 @@ pub trait Sink {
     /// Takes all of `data`.
     fn write(&mut self, data: &[u8]) -> Result<()>;
 
+    /// Zeros that it takes at once; more are given to it one part after the other, so that a cancel is
+    /// seen between them.
+    fn zeroes_max(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Takes `len` zeros.
     fn write_zeroes(&mut self, len: u64) -> Result<()>;
 

@@ -1,18 +1,20 @@
-//! Writing a stream out as a file of its own.
+//! Writing a stream out: as a file of its own, or front to back.
+
+mod in_order;
+mod pieces;
 
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use pieces::{Claim, Decoded, Piece, Pieces, Zeros, piece_len};
 
 use super::Snapshot;
 use super::in_place::{Holders, InPlace};
-use super::team::{self, Beat, PIECE};
+use super::team::{self, Beat};
 use crate::control::{Control, Phase};
-use crate::error::{Error, Result, operand, try_grow};
-use crate::format::{RootPage, Target};
-use crate::index::scratch::Lease;
-use crate::index::tree::Leaf;
+use crate::error::{Error, Result, operand};
+use crate::format::RootPage;
 use crate::sink::{Existing, PendingFile, Sync};
 use crate::source::leads_to;
 
@@ -20,7 +22,8 @@ use crate::source::leads_to;
 const BUFFERS_MAX: usize = 20 << 20;
 /// Zeros that are claimed at once.
 const ZEROS_PIECE: u64 = 64 << 20;
-/// Shorter runs of zeros are written in place along with the data around them.
+/// Shorter runs of zeros are written along with the data around them, where zeros are not holes
+/// anyway.
 const ZEROS_MIN: u64 = 64 << 10;
 
 /// Where and how to write a stream out.
@@ -51,6 +54,22 @@ pub enum ExtractMode {
 enum Output {
     New(PendingFile),
     Old(InPlace),
+}
+
+impl Output {
+    fn zeros(&self) -> Zeros {
+        match self {
+            // Never written, and so holes.
+            Output::New(_) => Zeros {
+                claimed: u64::MAX,
+                apart: 0,
+            },
+            Output::Old(_) => Zeros {
+                claimed: ZEROS_PIECE,
+                apart: ZEROS_MIN,
+            },
+        }
+    }
 }
 
 impl Snapshot {
@@ -86,12 +105,8 @@ impl Snapshot {
         };
         control.begin(Phase::Extract, size, 0)?;
         let copy = Copy {
-            snapshot: self,
-            stream,
-            size,
-            piece: piece_len(&self.index.root),
+            pieces: Pieces::new(self, stream, size, output.zeros()),
             output: &output,
-            cursor: Mutex::default(),
             done: AtomicU64::new(0),
             written: AtomicU64::new(0),
         };
@@ -123,11 +138,6 @@ impl Snapshot {
     }
 }
 
-/// Data is claimed in pieces that end at multiples of this, and so at the ends of blocks.
-fn piece_len(root: &RootPage) -> u64 {
-    PIECE.max(root.block_size.into())
-}
-
 /// Threads for `size` bytes of a stream, and the bytes of each one's buffers: a piece, a stored
 /// block and a decoded one.
 pub(super) fn team(requested: u32, size: u64, root: &RootPage) -> (usize, usize) {
@@ -138,164 +148,52 @@ pub(super) fn team(requested: u32, size: u64, root: &RootPage) -> (usize, usize)
 
 /// One extraction, shared by its threads.
 struct Copy<'a> {
-    snapshot: &'a Snapshot,
-    stream: u32,
-    size: u64,
-    /// See [`piece_len`].
-    piece: u64,
+    pieces: Pieces<'a>,
     output: &'a Output,
-    cursor: Mutex<Cursor>,
     /// Logical bytes that are written or skipped.
     done: AtomicU64,
     /// Bytes written.
     written: AtomicU64,
 }
 
-#[derive(Default)]
-struct Cursor {
-    at: u64,
-    leaf: Option<Leaf>,
-}
-
-enum Claim {
-    /// Begins with data, and may have zeros in it.
-    Data(Range<u64>),
-    Zeros(Range<u64>),
-}
-
-/// What one thread works with.
-struct Buffers<'a> {
-    /// A piece of the stream.
-    data: Vec<u8>,
-    lease: Lease<'a>,
-}
-
 impl Copy<'_> {
     /// What each thread does: claims pieces until none is left.
     fn work(&self, beat: &mut Beat<'_>) -> Result<()> {
-        let mut buffers = Buffers {
-            data: Vec::new(),
-            lease: self.snapshot.index.pool.lease(),
-        };
+        let mut lease = self.pieces.lease();
+        let mut decoded = Decoded::default();
         loop {
             beat()?;
-            let range = match self.claim(beat)? {
-                None => return Ok(()),
-                Some(Claim::Data(range)) => {
-                    self.data(&range, &mut buffers, beat)?;
-                    range
+            let range = match self.pieces.claim(u64::MAX, beat)? {
+                Claim::Piece(_, Piece::Data(range)) => {
+                    self.pieces.decode(range, &mut decoded, &mut lease, beat)?;
+                    self.data(&decoded, beat)?;
+                    decoded.range.clone()
                 }
-                Some(Claim::Zeros(range)) => {
+                Claim::Piece(_, Piece::Zeros(range)) => {
                     self.zeros(&range, beat)?;
                     range
                 }
+                Claim::Wait | Claim::End(_) => return Ok(()),
             };
             self.done
                 .fetch_add(range.end - range.start, Ordering::Relaxed);
         }
     }
 
-    fn claim(&self, beat: &mut Beat<'_>) -> Result<Option<Claim>> {
-        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        while cursor.at < self.size {
-            let at = cursor.at;
-            let leaf = match cursor.leaf.take() {
-                Some(leaf) => leaf,
-                None => {
-                    beat()?;
-                    self.snapshot.index.extent_leaf(self.stream, at)?
-                }
-            };
-            let page = leaf.extents()?;
-            let Some(run) = page.runs(at).next() else {
-                return Err(Error::Internal("an empty leaf".into()));
-            };
-            let run_end = run.at + run.len;
-            let sparse = matches!(self.output, Output::New(_));
-            let piece = match run.target {
-                Target::Zero if sparse => {
-                    self.done.fetch_add(run.len, Ordering::Relaxed);
-                    cursor.at = run_end;
-                    None
-                }
-                Target::Zero => {
-                    cursor.at = run_end.min(at.saturating_add(ZEROS_PIECE));
-                    Some(Claim::Zeros(at..cursor.at))
-                }
-                Target::Data(_) | Target::Parent { .. } => {
-                    cursor.at = (at / self.piece + 1)
-                        .saturating_mul(self.piece)
-                        .min(self.size);
-                    Some(Claim::Data(at..cursor.at))
-                }
-            };
-            if cursor.at < page.end() {
-                cursor.leaf = Some(leaf);
-            }
-            if piece.is_some() {
-                return Ok(piece);
-            }
+    /// Writes a piece, but for its gaps.
+    fn data(&self, piece: &Decoded, beat: &mut Beat<'_>) -> Result<()> {
+        let mut pending = piece.range.start;
+        for gap in &piece.gaps {
+            self.write(piece, pending..gap.start)?;
+            self.zeros(gap, beat)?;
+            pending = gap.end;
         }
-        Ok(None)
+        self.write(piece, pending..piece.range.end)
     }
 
-    fn data(
-        &self,
-        range: &Range<u64>,
-        buffers: &mut Buffers<'_>,
-        beat: &mut Beat<'_>,
-    ) -> Result<()> {
-        let len = (range.end - range.start) as usize;
-        let Buffers { data: buf, lease } = buffers;
-        if buf.len() < len {
-            try_grow(buf, len, "a piece of a stream")?;
-        }
-        let mut at = range.start;
-        // Where the data begins that is in `buf` and not yet written.
-        let mut pending = at;
-        let mut before = None;
-        while at < range.end {
-            let leaf = self
-                .snapshot
-                .index
-                .next_extent_leaf(self.stream, at, &mut before)?;
-            for run in leaf
-                .extents()?
-                .runs(at)
-                .take_while(|run| run.at < range.end)
-            {
-                beat()?;
-                let part = run.at..range.end.min(run.at + run.len);
-                let in_buf = place(range, &part);
-                match run.target {
-                    Target::Data(from) => {
-                        let out = buf.get_mut(in_buf).unwrap_or_default();
-                        self.snapshot.read_data(from, out, lease, beat)?;
-                    }
-                    Target::Zero if self.takes_zeros(&part) => {
-                        buf.get_mut(in_buf).unwrap_or_default().fill(0);
-                    }
-                    Target::Zero => {
-                        self.write(range, pending..part.start, buf)?;
-                        self.zeros(&part, beat)?;
-                        pending = part.end;
-                    }
-                    Target::Parent { .. } => return Err(self.snapshot.index.parentless()),
-                }
-                at = part.end;
-            }
-        }
-        self.write(range, pending..range.end, buf)
-    }
-
-    /// Whether zeros are cheaper written than left out.
-    fn takes_zeros(&self, part: &Range<u64>) -> bool {
-        matches!(self.output, Output::Old(_)) && part.end - part.start < ZEROS_MIN
-    }
-
-    /// Writes a part of the piece that `buf` holds.
-    fn write(&self, range: &Range<u64>, part: Range<u64>, buf: &[u8]) -> Result<()> {
-        let data = buf.get(place(range, &part)).unwrap_or_default();
+    /// Writes a part of a piece.
+    fn write(&self, piece: &Decoded, part: Range<u64>) -> Result<()> {
+        let data = piece.part(&part);
         if data.is_empty() {
             return Ok(());
         }
@@ -314,11 +212,6 @@ impl Copy<'_> {
             Output::Old(file) => file.zero(part.start, part.end - part.start, beat),
         }
     }
-}
-
-/// Where a part of a piece is in the buffer that holds the piece.
-fn place(range: &Range<u64>, part: &Range<u64>) -> Range<usize> {
-    (part.start - range.start) as usize..(part.end - range.start) as usize
 }
 
 #[cfg(test)]

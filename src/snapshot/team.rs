@@ -39,6 +39,17 @@ pub(super) fn run(
     progress: impl Fn() -> (u64, u64),
     work: impl Fn(&mut Beat<'_>) -> Result<()> + Sync,
 ) -> Result<()> {
+    run_led(threads, control, progress, &work, &work)
+}
+
+/// The same, with other work for the calling thread than for those that help it.
+pub(super) fn run_led(
+    threads: usize,
+    control: &mut Control<'_>,
+    progress: impl Fn() -> (u64, u64),
+    lead: impl FnOnce(&mut Beat<'_>) -> Result<()>,
+    help: impl Fn(&mut Beat<'_>) -> Result<()> + Sync,
+) -> Result<()> {
     let team = Team {
         cancel: control.cancel(),
         stop: AtomicBool::new(false),
@@ -51,14 +62,14 @@ pub(super) fn run(
         for _ in 1..threads {
             let helper = || {
                 let _stop = team.stop_if_panicking();
-                team.settle(work(&mut || team.check()));
+                team.settle(help(&mut || team.check()));
             };
             match spawn_scoped(scope, helper) {
                 Ok(handle) => helpers.push(handle),
                 Err(_) => break,
             }
         }
-        team.settle(work(&mut || {
+        team.settle(lead(&mut || {
             team.check()?;
             let (done, stored) = progress();
             control.advance(done, stored)

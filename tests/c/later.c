@@ -12,15 +12,6 @@ static hexz_snapshot *snapshot;
 static long entries;
 static int callbacks;
 
-static int32_t swallow(void *user_data, const void *buf, size_t len)
-{
-    (void)user_data;
-    (void)buf;
-    (void)len;
-    callbacks++;
-    return 0;
-}
-
 static hexz_build_opts build_here(void)
 {
     return build_of(in_folder("disk.raw"), in_folder("out.hxz"));
@@ -74,30 +65,6 @@ static hexz_stream stream_named(const char *name)
     stream.name = name;
     stream.path = in_folder("disk.raw");
     return stream;
-}
-
-static void sinks(void)
-{
-    hexz_build_opts build = build_here();
-    hexz_extract_opts extract = HEXZ_INIT(hexz_extract_opts);
-    hexz_sink sink = HEXZ_INIT(hexz_sink);
-
-    sink.write = swallow;
-    build.sink = &sink;
-    CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
-    build.output = NULL;
-    CHECK_STATUS(hexz_build(&build), LATER);
-    CHECK_TEXT("sink");
-    extract.sink = &sink;
-    CHECK_STATUS(hexz_snapshot_extract(snapshot, &extract), LATER);
-    CHECK_TEXT("sink");
-    extract.output = in_folder("out.raw");
-    CHECK_STATUS(hexz_snapshot_extract(snapshot, &extract), HEXZ_ERR_INVALID_ARGUMENT);
-    extract.output = NULL;
-    sink.write = NULL;
-    CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
-    CHECK_STATUS(hexz_snapshot_extract(snapshot, &extract), HEXZ_ERR_INVALID_ARGUMENT);
-    check_nothing_done("sinks");
 }
 
 /* A plain snapshot would lay open what it takes from an encrypted one, be that
@@ -440,7 +407,6 @@ int main(void)
     snapshot = must_open(in_folder("disk.hxz"));
     entries = entries_here();
     parents();
-    sinks();
     builders();
     ancestors();
     encrypted_parents();
