@@ -24,7 +24,7 @@ refused() {
     fi
 }
 
-for name in build encrypt; do
+for name in build encrypt in_memory pipe; do
     gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$include" "$root/c-examples/$name.c" -o "$folder/$name" \
         -L"$libdir" "-Wl,-rpath,$libdir" -lhexz
 done
@@ -63,6 +63,24 @@ cp ../memory memory.dump
 ../readme
 [ -s machine.hxz ]
 refused 1 "^output 'machine.hxz': already exists" ../readme
+passed=$((passed + 1))
+
+cd ..
+./in_memory disk >copy 2>said
+cmp disk copy
+./build disk same.hxz >/dev/null
+grep -q "^in_memory: a snapshot of $(stat -c %s same.hxz) bytes$" said
+refused 1 'No such file' ./in_memory absent
+refused 1 'callback failed' ./in_memory disk >/dev/full
+passed=$((passed + 1))
+
+./pipe disk 'cat >piped.hxz'
+cmp piped.hxz same.hxz
+# A program that takes only some, or all and then fails, or a source that is not there.
+refused 1 'write callback' ./pipe disk 'head -c 10 >/dev/null'
+refused 1 'commit callback' ./pipe disk 'cat >/dev/null; exit 3'
+refused 1 'No such file' ./pipe absent 'cat >none'
+[ ! -s none ]
 passed=$((passed + 1))
 
 # What lies behind an NBD server: all of it, and no byte of what the server knows to be zeros.
