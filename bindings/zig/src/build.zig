@@ -11,6 +11,8 @@ const Keyring = @import("password.zig").Keyring;
 const ProfileChoice = @import("profile.zig").ProfileChoice;
 const ProgressCallback = @import("progress.zig").ProgressCallback;
 const Root = @import("snapshot.zig").Root;
+const CStreams = @import("source.zig").CStreams;
+const StreamInput = @import("source.zig").StreamInput;
 
 /// How a source is stored.
 pub const Format = enum(u32) {
@@ -25,10 +27,13 @@ pub const Format = enum(u32) {
 
 /// What to build from, and how.
 pub const BuildOptions = struct {
-    /// The disk image: a regular file or a block device. It becomes the stream "disk".
-    source: []const u8,
+    /// The disk image: a regular file or a block device. It becomes the stream "disk". Empty: none,
+    /// where there are `streams`.
+    source: []const u8 = "",
     /// A memory dump. It becomes the stream "memory", byte for byte.
     memory: ?[]const u8 = null,
+    /// More streams, behind disk and memory in their order; at most 256 in all.
+    streams: []const StreamInput = &.{},
     /// The snapshot file to make. It appears complete or not at all.
     output: []const u8,
     profile: ProfileChoice = .generic,
@@ -110,14 +115,15 @@ pub const BuildReport = struct {
     total_ns: u64,
 };
 
-/// Builds a snapshot from a disk image and, if given, a memory dump. Returns when all is done; several
+/// Builds a snapshot from a disk image and, if given, a memory dump and further streams. Returns when all is done; several
 /// builds may run at once, on threads of their own. After an error there is no new file, and an old
-/// output is as it was. The password is asked for, and the callbacks run, on this thread.
+/// output is as it was. The password is asked for, and the callbacks run, on this thread,
+/// but those of a `Source` that is concurrent.
 pub fn build(options: BuildOptions) Error!BuildReport {
     var texts: [4]Text = @splat(.{});
     var opts = mirror.sized(c.hexz_build_opts);
     opts.flags = options.flags();
-    opts.source = try texts[0].set(options.source);
+    if (options.source.len > 0 or options.streams.len == 0) opts.source = try texts[0].set(options.source);
     opts.memory = try texts[1].setOptional(options.memory);
     opts.output = try texts[2].set(options.output);
     var custom: c.hexz_profile = undefined;
@@ -147,6 +153,10 @@ pub fn build(options: BuildOptions) Error!BuildReport {
     if (options.cancel) |cancel| opts.cancel = cancel.handle;
     var report = mirror.sized(c.hexz_build_report);
     opts.report = &report;
-    try check(c.hexz_build(&opts));
+    var streams: CStreams = .{};
+    try streams.set(options.streams, &opts);
+    const status = c.hexz_build(&opts);
+    streams.gather();
+    try check(status);
     return mirror.fromC(BuildReport, report);
 }

@@ -21,7 +21,7 @@
 //! Threads. `Snapshot`, `Stream` and `Cancel` may be used by many threads at once, a `Reader` by one. Calls
 //! block the thread they are made on; with `std.Io`, make long ones by `io.concurrent`.
 //!
-//! Callbacks run on the thread that made the call. A panic in one ends the process, as Zig's do.
+//! Callbacks run on the thread that made the call, but those of a concurrent `Source`. A panic in one ends the process, as Zig's do.
 
 const std = @import("std");
 
@@ -38,6 +38,9 @@ pub const build = @import("build.zig").build;
 pub const BuildOptions = @import("build.zig").BuildOptions;
 pub const BuildReport = @import("build.zig").BuildReport;
 pub const Format = @import("build.zig").Format;
+pub const StreamInput = @import("source.zig").StreamInput;
+pub const Source = @import("source.zig").Source;
+pub const SourceExtent = @import("source.zig").SourceExtent;
 pub const Compression = @import("profile.zig").Compression;
 pub const Profile = @import("profile.zig").Profile;
 pub const ProfileChoice = @import("profile.zig").ProfileChoice;

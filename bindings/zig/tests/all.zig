@@ -6,6 +6,7 @@ test {
     _ = @import("callbacks.zig");
     _ = @import("encryption.zig");
     _ = @import("options.zig");
+    _ = @import("streams.zig");
     _ = @import("threads.zig");
     _ = @import("hostile.zig");
 }
