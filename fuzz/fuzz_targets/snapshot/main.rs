@@ -147,7 +147,7 @@ fn snapshot(storage: &Counted, bytes: &[u8]) -> Option<bool> {
     for (index, stream) in streams.iter().enumerate().take(STREAMS as usize) {
         assert!(!stream.name.is_empty() && stream.name.len() <= NAME_MAX);
         assert!(stream.size <= STREAM_SIZE_MAX);
-        assert_eq!(first.find(&stream.name).ok(), Some(index as u32));
+        assert_eq!(first.find(stream.name.as_bytes()).ok(), Some(index as u32));
         window::beyond_the_end(&first, index as u32, stream.size);
         window::extents(&first, index as u32, stream.size, whole);
         for window in windows(index as u32, stream.size) {
