@@ -5,6 +5,8 @@
 #include "fixture.h"
 #include "passwords.h"
 
+#include <pthread.h>
+
 #define PAGE ((size_t)4096)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define STREAMS_MOST 256
@@ -384,6 +386,69 @@ static void closed_meanwhile(void)
     free(first);
 }
 
+struct stored {
+    unsigned char *bytes;
+    size_t len;
+    int inside, at_once, released, elsewhere;
+    pthread_t caller;
+};
+
+static int32_t stored_read_at(void *user_data, uint64_t offset, void *buf, size_t len)
+{
+    struct stored *stored = user_data;
+    if (__atomic_add_fetch(&stored->inside, 1, __ATOMIC_SEQ_CST) > 1)
+        __atomic_store_n(&stored->at_once, 1, __ATOMIC_SEQ_CST);
+    memcpy(buf, stored->bytes + offset, len);
+    (void)__atomic_sub_fetch(&stored->inside, 1, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static void stored_release(void *user_data)
+{
+    struct stored *stored = user_data;
+    stored->released++;
+    stored->elsewhere += !pthread_equal(stored->caller, pthread_self());
+}
+
+/* A snapshot that lies in the host's storage is a source too: workers read it one after the other, and the
+ * storage is given back once, on this thread, when the build is over although the handle went before. */
+static void out_of_a_storage(void)
+{
+    hexz_open_opts opening = HEXZ_INIT(hexz_open_opts);
+    hexz_storage storage = HEXZ_INIT(hexz_storage);
+    hexz_build_opts opts = build_of(NULL, in_folder("stored.hxz"));
+    hexz_snapshot *snapshot = NULL;
+    hexz_stream stream;
+    const hexz_stream *list[1];
+    struct stored stored;
+
+    memset(&stored, 0, sizeof(stored));
+    stored.bytes = get_file(in_folder("plain.hxz"), &stored.len);
+    stored.caller = pthread_self();
+    storage.user_data = &stored;
+    storage.size = stored.len;
+    storage.read_at = stored_read_at;
+    storage.release = stored_release;
+    opening.storage = &storage;
+    if (!CHECK_OK(hexz_snapshot_open(&opening, &snapshot)))
+        return;
+    stream = stream_of("disk", snapshot, 0);
+    list[0] = &stream;
+    opts.streams = list;
+    opts.stream_count = 1;
+    opts.threads = 4;
+    opts.progress = close_it;
+    opts.progress_data = &snapshot;
+    CHECK_OK(hexz_build(&opts));
+    CHECK(snapshot == NULL);
+    CHECK_EQ(__atomic_load_n(&stored.inside, __ATOMIC_SEQ_CST), 0);
+    CHECK_EQ(stored.at_once, 0);
+    CHECK_EQ(stored.released, 1);
+    CHECK_EQ(stored.elsewhere, 0);
+    CHECK(file_holds(in_folder("stored.hxz"), stored.bytes, stored.len));
+    free(stored.bytes);
+}
+
 /* An output that is an input, by whatever name. */
 static void output_is_input(void)
 {
@@ -461,6 +526,7 @@ int main(void)
     converted();
     merged_and_split();
     closed_meanwhile();
+    out_of_a_storage();
     output_is_input();
     damaged();
     free(disk);
