@@ -75,6 +75,7 @@ fn open(path: &str, password: Option<&[u8]>) -> Snapshot {
         allow_plain: false,
         cancel: None,
         kdf_memory_max_kib: 0,
+        ancestors: Default::default(),
     };
     let mut callback = password.map(|password| {
         move |_: &Request<'_>, buffer: &mut [u8]| {

@@ -842,12 +842,12 @@ typedef struct hexz_ancestor {
 } hexz_ancestor;
 
 /**
- * Finds an ancestor by its root. Not in this version: it is not called, and giving one is
- * HEXZ_ERR_UNSUPPORTED.
+ * Finds an ancestor by its root.
  *
  * Returns 0 with one of path, storage and snapshot set. A positive answer says that it is unknown
  * here: the search goes on. A negative one is HEXZ_ERR_CALLBACK. Called on the thread that made
- * the call.
+ * the call. The snapshot is not open yet: any other may be opened and used here. A storage is given
+ * back by its release, once, when the last handle that leans on it is gone or the open has failed.
  */
 typedef int32_t (*hexz_ancestor_fn)(void *user_data,
                                     hexz_ancestor *ancestor);
@@ -870,9 +870,9 @@ typedef struct hexz_open_opts {
     hexz_password_fn password;
     /** First argument of password. */
     void *password_data;
-    /** Where the parent is, or NULL. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    /** Where the parent is, or NULL. */
     const char *parent;
-    /** The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    /** The same as an open handle, or NULL; not both. It may be closed once the call returned. */
     const hexz_snapshot *parent_snapshot;
     /**
      * The 32 bytes that the root must be (hexz_build_report.root), or NULL. Another root is
@@ -881,10 +881,7 @@ typedef struct hexz_open_opts {
     const uint8_t *expect_root;
     /** Stops the opening when triggered, or NULL. Not used after the call returned. */
     const hexz_cancel *cancel;
-    /**
-     * Finds ancestors that parent_snapshot and parent are not, or NULL. Not in this version:
-     * HEXZ_ERR_UNSUPPORTED.
-     */
+    /** Finds ancestors that parent_snapshot and parent are not, or NULL. */
     hexz_ancestor_fn ancestor;
     /** First argument of ancestor. */
     void *ancestor_data;
@@ -907,7 +904,7 @@ typedef struct hexz_info {
     uintptr_t reserved;
     /** The root: see hexz_build_report.root. */
     uint8_t root[32];
-    /** Root of the parent; zeros without one. */
+    /** Root of the parent that it was built on, whether it leans on that or not; zeros without one. */
     uint8_t parent_root[32];
     /** Version of the file format. */
     uint32_t format_version;
@@ -931,7 +928,7 @@ typedef struct hexz_info {
     uint64_t logical_size;
     /** Blocks stored in this file. */
     uint64_t blocks;
-    /** Snapshots that this one leans on: see hexz_snapshot_ancestor(). 0 in this version. */
+    /** Snapshots that this one leans on: see hexz_snapshot_ancestor(). Those of which it takes bytes. */
     uint32_t ancestor_count;
     /** Zero. */
     uint32_t reserved2;
@@ -949,7 +946,7 @@ typedef struct hexz_stream_info {
     uint32_t reserved;
     /** Bytes. */
     uint64_t size;
-    /** Of these in extents of data. */
+    /** Of these in extents of data, its own and those of snapshots that it leans on. */
     uint64_t data_size;
     /** Of these in extents of zeros. */
     uint64_t zero_size;
@@ -1447,8 +1444,22 @@ void hexz_builder_free(hexz_builder *builder);
  * place, unless HEXZ_OPEN_ALLOW_PLAIN is set. The keys stay out of core dumps, and a forked child
  * does not have them: there, calls on the handle that need them are HEXZ_ERR_STATE.
  *
+ * A snapshot that leans on others is opened with them, and is none without: bytes that are missing
+ * never read as zeros. Each is looked for by its root, in this order: parent_snapshot and what that
+ * leans on itself; parent; what ancestor answers; and, for a snapshot opened by path, the name that
+ * it records, beside it, unless HEXZ_OPEN_NO_HINTS is set. One that is found nowhere or has another
+ * root is HEXZ_ERR_PARENT, with the roots and the places in the text, and errno set if a file is
+ * missing; a damaged one is HEXZ_ERR_CORRUPT. An encrypted snapshot has the keys of those that it
+ * leans on, so that its password opens them all. They share its cache, but for those that were open
+ * already, which keep theirs and may be closed once the call returned.
+ *
+ * A root is no secret and no permission: who can make a snapshot that you read can have it lean on
+ * any whose root is known, and reads that one through you. Where that matters, give ancestors by
+ * callback alone, and only those that the maker may read.
+ *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
- * feature of a later version, a password that costs more than kdf_memory_max_kib), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
+ * feature of a later version, a password that costs more than kdf_memory_max_kib), _PARENT,
+ * _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
  * (ENOENT and others in hexz_last_errno()), _PASSWORD_REQUIRED (encrypted, and no callback or it
  * declined), _INVALID_PASSWORD (empty or over 1024 bytes), _WRONG_PASSWORD, _CALLBACK,
  * _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
@@ -1475,10 +1486,13 @@ hexz_status hexz_snapshot_stream(const hexz_snapshot *snapshot,
                                  hexz_stream_info *out);
 
 /**
- * Not in this version: HEXZ_ERR_UNSUPPORTED; no snapshot that it opens leans on another.
+ * Tells what snapshot number index is that this one leans on, counted from 0 up to
+ * hexz_info.ancestor_count: its root, its recorded name, and how much of the streams comes from it.
+ * The first call on a handle reads the index pages that say what lies where, which takes as long as
+ * there are many; later ones read nothing. Any thread.
  *
- * Tells what snapshot number index is that this one leans on, counted from 0. Reads nothing.
- * Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE, _UNSUPPORTED.
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _OUT_OF_RANGE (there is none of that number), _CORRUPT, _IO,
+ * _NO_MEMORY, _STATE, _INTERNAL.
  */
 hexz_status hexz_snapshot_ancestor(const hexz_snapshot *snapshot,
                                    uint32_t index,
@@ -1518,15 +1532,19 @@ hexz_status hexz_snapshot_extent(const hexz_snapshot *snapshot,
                                  hexz_extent *out);
 
 /**
- * Not in this version: HEXZ_ERR_UNSUPPORTED.
- *
  * Tells what is at offset of stream to_stream of to, against the same offset of stream from_stream
  * of from, and for how many bytes: HEXZ_EXTENT_SAME, HEXZ_EXTENT_DATA (it may differ) or
  * HEXZ_EXTENT_ZERO (it may differ, and is zeros now). What lies beyond the end of from's stream
- * counts as zeros. Only indexes are read, no blocks; the two may be one handle. Any thread.
+ * counts as zeros. What follows may be of the same kind. Only indexes are read, no blocks; the two
+ * may be one handle. Any thread.
+ *
+ * Two snapshots that lean on the same ones are compared by place; what lies in different places, by
+ * the hashes of its units, where both were cut alike and hash under one key (both plain, or one
+ * built on the other's key), else it is DATA. Who made a snapshot may have written hashes that are
+ * not those of its bytes: hexz_snapshot_verify() tells.
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or beyond the end of
- * to's stream), _CORRUPT, _IO, _NO_MEMORY, _STATE, _UNSUPPORTED, _INTERNAL.
+ * to's stream), _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
  */
 hexz_status hexz_snapshot_diff(const hexz_snapshot *from,
                                uint32_t from_stream,

@@ -180,15 +180,16 @@ pub enum Error {
         /// What does not fit.
         why: Why,
     },
+    /// A snapshot that another one leans on cannot be had, is not the right one, or they are too
+    /// many. Which root is needed, and where it was looked for.
+    #[error("{0}")]
+    Parent(Why),
     /// A read goes beyond the end of a stream.
     #[error("{0}")]
     OutOfRange(String),
     /// No stream has this name or index.
     #[error("{0}")]
     NoStream(String),
-    /// What a snapshot leans on cannot be had, or is too much.
-    #[error("{0}")]
-    Parent(String),
     /// The caller cancelled.
     #[error("cancelled: {0}")]
     Cancelled(&'static str),
@@ -258,6 +259,12 @@ impl Error {
         })
     }
 
+    /// A snapshot that another one leans on and that is not to be had.
+    pub fn parent(operand: &str, why: impl Into<Why>) -> Self {
+        let why = why.into().within(&format!("'{operand}'"));
+        why.or(Error::Parent)
+    }
+
     /// A system failure on a snapshot.
     pub fn io(operand: &str, why: impl Into<Why>) -> Self {
         why.into().or(|why| Error::Io {
@@ -285,6 +292,7 @@ impl Error {
                 why: Why::System(_, e),
                 ..
             }
+            | Error::Parent(Why::System(_, e))
             | Error::Io {
                 why: Why::System(_, e),
                 ..

@@ -179,6 +179,7 @@ fn case(number: u64, folder: &Path) -> bool {
         allow_plain: false,
         cancel: None,
         kdf_memory_max_kib: 0,
+        ancestors: Default::default(),
     };
     let open = Snapshot::open(&options, None);
     let snapshot = open.unwrap_or_else(|error| panic!("case {number}: {error}"));

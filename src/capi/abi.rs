@@ -638,12 +638,12 @@ pub struct hexz_ancestor {
     pub snapshot: *const hexz_snapshot,
 }
 
-/// Finds an ancestor by its root. Not in this version: it is not called, and giving one is
-/// HEXZ_ERR_UNSUPPORTED.
+/// Finds an ancestor by its root.
 ///
 /// Returns 0 with one of path, storage and snapshot set. A positive answer says that it is unknown
 /// here: the search goes on. A negative one is HEXZ_ERR_CALLBACK. Called on the thread that made
-/// the call.
+/// the call. The snapshot is not open yet: any other may be opened and used here. A storage is given
+/// back by its release, once, when the last handle that leans on it is gone or the open has failed.
 pub type hexz_ancestor_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, ancestor: *mut hexz_ancestor) -> i32>;
 
@@ -667,17 +667,16 @@ pub struct hexz_open_opts {
     pub password: hexz_password_fn,
     /// First argument of password.
     pub password_data: *mut c_void,
-    /// Where the parent is, or NULL. Not in this version: HEXZ_ERR_UNSUPPORTED.
+    /// Where the parent is, or NULL.
     pub parent: *const c_char,
-    /// The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED.
+    /// The same as an open handle, or NULL; not both. It may be closed once the call returned.
     pub parent_snapshot: *const hexz_snapshot,
     /// The 32 bytes that the root must be (hexz_build_report.root), or NULL. Another root is
     /// HEXZ_ERR_CORRUPT, and each block is checked by BLAKE3 as well when it is read.
     pub expect_root: *const u8,
     /// Stops the opening when triggered, or NULL. Not used after the call returned.
     pub cancel: *const hexz_cancel,
-    /// Finds ancestors that parent_snapshot and parent are not, or NULL. Not in this version:
-    /// HEXZ_ERR_UNSUPPORTED.
+    /// Finds ancestors that parent_snapshot and parent are not, or NULL.
     pub ancestor: hexz_ancestor_fn,
     /// First argument of ancestor.
     pub ancestor_data: *mut c_void,
@@ -700,7 +699,7 @@ pub struct hexz_info {
     pub reserved: usize,
     /// The root: see hexz_build_report.root.
     pub root: [u8; 32],
-    /// Root of the parent; zeros without one.
+    /// Root of the parent that it was built on, whether it leans on that or not; zeros without one.
     pub parent_root: [u8; 32],
     /// Version of the file format.
     pub format_version: u32,
@@ -724,7 +723,7 @@ pub struct hexz_info {
     pub logical_size: u64,
     /// Blocks stored in this file.
     pub blocks: u64,
-    /// Snapshots that this one leans on: see hexz_snapshot_ancestor(). 0 in this version.
+    /// Snapshots that this one leans on: see hexz_snapshot_ancestor(). Those of which it takes bytes.
     pub ancestor_count: u32,
     /// Zero.
     pub reserved2: u32,
@@ -761,7 +760,7 @@ pub struct hexz_stream_info {
     pub reserved: u32,
     /// Bytes.
     pub size: u64,
-    /// Of these in extents of data.
+    /// Of these in extents of data, its own and those of snapshots that it leans on.
     pub data_size: u64,
     /// Of these in extents of zeros.
     pub zero_size: u64,

@@ -77,11 +77,12 @@ impl Args {
 
     /// The error for more snapshots to lean on than one can name.
     pub fn too_many_ancestors(&self, count: usize, most: usize) -> Error {
-        Error::Parent(format!(
+        let text = format!(
             "{}: opts.base_count is {count}; a snapshot leans on at most {most} others: give fewer \
              bases, or set HEXZ_BUILD_FOLD to have what the least of them give stored anew",
             self.function
-        ))
+        );
+        Error::Parent(text.into())
     }
 
     /// The error for a feature that the ABI has a place for, and this version no code.

@@ -3,13 +3,18 @@
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::sync::Arc;
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 
 use super::abi::*;
+use super::args::Args;
+use super::handle;
+use super::storage::HostStorage;
 use crate::control::{Cancel, Control, Phase, Progress, ProgressFn};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::index::{Located, Storage, Wanted};
 use crate::keyring::{Answer, Purpose, Request};
 
 thread_local! {
@@ -95,6 +100,74 @@ pub fn with_control<R>(
     work(&mut Control::new(cancel, progress))
 }
 
+/// An ancestor callback and its data.
+pub struct AncestorCallback {
+    function: unsafe extern "C" fn(*mut c_void, *mut hexz_ancestor) -> i32,
+    user_data: *mut c_void,
+}
+
+impl AncestorCallback {
+    /// The callback, if there is one.
+    pub fn new(function: hexz_ancestor_fn, user_data: *mut c_void) -> Option<Self> {
+        function.map(|function| AncestorCallback {
+            function,
+            user_data,
+        })
+    }
+
+    /// Asks for an ancestor; `child` names who leans on it.
+    pub fn find(&self, args: &Args, child: &str, wanted: &Wanted<'_>) -> Result<Option<Located>> {
+        // A hint with a NUL in it is damage, and never gets here.
+        let hint = CString::new(wanted.hint).unwrap_or_default();
+        let mut asked = hexz_ancestor {
+            struct_size: size_of::<hexz_ancestor>(),
+            root: wanted.root.as_ptr(),
+            hint: match wanted.hint.is_empty() {
+                true => ptr::null(),
+                false => hint.as_ptr(),
+            },
+            path: ptr::null(),
+            storage: ptr::null(),
+            snapshot: ptr::null(),
+        };
+        // SAFETY: the header asks for a function that may be called so with this data while the
+        // call that got it runs; what holds raw pointers stays on its thread.
+        let code = unsafe { (self.function)(self.user_data, &mut asked) };
+        match code {
+            0 => {}
+            1.. => return Ok(None),
+            _ => {
+                return Err(Error::Callback {
+                    operand: child.to_owned(),
+                    callback: "ancestor",
+                    code,
+                });
+            }
+        }
+        // SAFETY: the header asks that what is filled in lives until the call ends.
+        let path = unsafe { args.path(asked.path) };
+        let storage = !asked.storage.is_null();
+        match (path, storage, asked.snapshot.is_null()) {
+            (Some(path), false, true) => Ok(Some(Located::Path(path.to_owned()))),
+            (None, false, false) => {
+                // SAFETY: as above: a handle.
+                let snapshot = unsafe { handle::enter(args, asked.snapshot) }?;
+                Ok(Some(Located::Open(snapshot.chain().clone())))
+            }
+            (None, true, true) => {
+                // SAFETY: as above: a storage.
+                let storage =
+                    unsafe { HostStorage::take(args, asked.storage, "ancestor.storage") }?;
+                Ok(storage.map(|storage| Located::Storage(Arc::from(storage as Box<dyn Storage>))))
+            }
+            _ => Err(args.invalid(
+                "opts.ancestor returned 0 and set none of path, storage and snapshot, or more than \
+                 one",
+            )),
+        }
+    }
+}
+
 /// A password callback and its data.
 #[derive(Clone, Copy)]
 pub struct PasswordCallback {
@@ -159,7 +232,6 @@ impl PasswordCallback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     unsafe extern "C" fn answer(user_data: *mut c_void, progress: *const hexz_progress) -> i32 {
         // SAFETY: this test's own data, and a struct that is valid during the call.

@@ -8,15 +8,16 @@ use libc::size_t;
 
 use super::abi::*;
 use super::args::Args;
-use super::callback::PasswordCallback;
+use super::callback::{AncestorCallback, PasswordCallback};
 use super::cancel;
 use super::guard::{guard, guard_void};
 use super::handle;
 use super::storage::HostStorage;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, operand};
 use crate::format::StreamEntry;
+use crate::index::{AncestorSearch, FindAncestor, Hints, Wanted};
 use crate::keyring::PasswordFn;
-use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
+use crate::snapshot::{Change, ExtentKind, OpenOptions, Snapshot};
 
 /// = Reading
 ///
@@ -36,8 +37,22 @@ use crate::snapshot::{ExtentKind, OpenOptions, Snapshot};
 /// place, unless HEXZ_OPEN_ALLOW_PLAIN is set. The keys stay out of core dumps, and a forked child
 /// does not have them: there, calls on the handle that need them are HEXZ_ERR_STATE.
 ///
+/// A snapshot that leans on others is opened with them, and is none without: bytes that are missing
+/// never read as zeros. Each is looked for by its root, in this order: parent_snapshot and what that
+/// leans on itself; parent; what ancestor answers; and, for a snapshot opened by path, the name that
+/// it records, beside it, unless HEXZ_OPEN_NO_HINTS is set. One that is found nowhere or has another
+/// root is HEXZ_ERR_PARENT, with the roots and the places in the text, and errno set if a file is
+/// missing; a damaged one is HEXZ_ERR_CORRUPT. An encrypted snapshot has the keys of those that it
+/// leans on, so that its password opens them all. They share its cache, but for those that were open
+/// already, which keep theirs and may be closed once the call returned.
+///
+/// A root is no secret and no permission: who can make a snapshot that you read can have it lean on
+/// any whose root is known, and reads that one through you. Where that matters, give ancestors by
+/// callback alone, and only those that the maker may read.
+///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NOT_SNAPSHOT, _UNSUPPORTED (a newer format version, a
-/// feature of a later version, a password that costs more than kdf_memory_max_kib), _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
+/// feature of a later version, a password that costs more than kdf_memory_max_kib), _PARENT,
+/// _CORRUPT (damaged, cut, lengthened, or not the expected root), _IO
 /// (ENOENT and others in hexz_last_errno()), _PASSWORD_REQUIRED (encrypted, and no callback or it
 /// declined), _INVALID_PASSWORD (empty or over 1024 bytes), _WRONG_PASSWORD, _CALLBACK,
 /// _NOT_ENCRYPTED, _CANCELLED, _NO_MEMORY, _INTERNAL.
@@ -68,11 +83,12 @@ pub unsafe extern "C" fn hexz_snapshot_open(
         args.flags(opts.flags, known, "opts.flags")?;
         args.reserved(opts.reserved, "opts.reserved")?;
         args.reserved(opts.reserved2 as usize, "opts.reserved2")?;
-        if !opts.parent_snapshot.is_null() {
+        let parent_snapshot = match opts.parent_snapshot.is_null() {
+            true => None,
             // SAFETY: as above.
-            unsafe { handle::enter(&args, opts.parent_snapshot) }?;
-        }
-        if parent.is_some() && !opts.parent_snapshot.is_null() {
+            false => Some(unsafe { handle::enter(&args, opts.parent_snapshot) }?),
+        };
+        if parent.is_some() && parent_snapshot.is_some() {
             return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
         }
         if path.is_some() == storage.is_some() {
@@ -81,13 +97,12 @@ pub unsafe extern "C" fn hexz_snapshot_open(
                 None => "neither opts.path nor opts.storage is given",
             }));
         }
-        if parent.is_some() || !opts.parent_snapshot.is_null() {
-            return Err(args.later("opening with a parent (opts.parent)"));
-        }
-        if opts.ancestor.is_some() {
-            return Err(args.later("finding ancestors by a callback (opts.ancestor)"));
-        }
-
+        let finder = AncestorCallback::new(opts.ancestor, opts.ancestor_data);
+        let child = path.map_or("opts.storage".to_owned(), operand);
+        let finder = finder.map(|f| {
+            let (args, child) = (&args, &child);
+            move |wanted: &Wanted<'_>| f.find(args, child, wanted)
+        });
         let options = OpenOptions {
             path: path.unwrap_or(Path::new("")),
             cache_size: opts.cache_size,
@@ -95,6 +110,15 @@ pub unsafe extern "C" fn hexz_snapshot_open(
             allow_plain: opts.flags & HEXZ_OPEN_ALLOW_PLAIN != 0,
             cancel,
             kdf_memory_max_kib: opts.kdf_memory_max_kib,
+            ancestors: AncestorSearch {
+                snapshot: parent_snapshot.as_ref().map(|parent| parent.chain()),
+                path: parent,
+                find: finder.as_ref().map(|f| -> &FindAncestor<'_> { f }),
+                hints: match opts.flags & HEXZ_OPEN_NO_HINTS {
+                    0 => Hints::Follow,
+                    _ => Hints::Ignore,
+                },
+            },
         };
         let callback = PasswordCallback::new(opts.password, opts.password_data);
         let mut password = callback.map(PasswordCallback::function);
@@ -145,7 +169,7 @@ pub unsafe extern "C" fn hexz_snapshot_info(
             file_size: info.file_size,
             logical_size: info.logical_size,
             blocks: info.blocks,
-            ancestor_count: 0,
+            ancestor_count: snapshot.ancestor_count(),
             reserved2: 0,
         });
         Ok(())
@@ -184,22 +208,37 @@ pub unsafe extern "C" fn hexz_snapshot_stream(
     })
 }
 
-/// Not in this version: HEXZ_ERR_UNSUPPORTED; no snapshot that it opens leans on another.
+/// Tells what snapshot number index is that this one leans on, counted from 0 up to
+/// hexz_info.ancestor_count: its root, its recorded name, and how much of the streams comes from it.
+/// The first call on a handle reads the index pages that say what lies where, which takes as long as
+/// there are many; later ones read nothing. Any thread.
 ///
-/// Tells what snapshot number index is that this one leans on, counted from 0. Reads nothing.
-/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE, _UNSUPPORTED.
+/// Errors: HEXZ_ERR_INVALID_ARGUMENT, _OUT_OF_RANGE (there is none of that number), _CORRUPT, _IO,
+/// _NO_MEMORY, _STATE, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_ancestor(
     snapshot: *const hexz_snapshot,
     index: u32,
     out: *mut hexz_ancestor_info,
 ) -> hexz_status {
-    guard(|| -> Result<()> {
+    guard(|| {
         let args = Args::of("hexz_snapshot_ancestor");
         // SAFETY: the header asks for a handle and a struct.
-        unsafe { (handle::enter(&args, snapshot)?, args.out(out, "out")?) };
-        let _ = index;
-        Err(args.later("a snapshot that leans on others (its ancestors)"))
+        let (snapshot, out) = unsafe { (handle::enter(&args, snapshot)?, args.out(out, "out")?) };
+        let ancestor = snapshot.ancestor(index)?;
+        let mut hint = [0; 256];
+        // 255 bytes at most: the last one stays NUL.
+        for (to, from) in hint[..255].iter_mut().zip(ancestor.hint) {
+            *to = *from as c_char;
+        }
+        out.write(&hexz_ancestor_info {
+            struct_size: size_of::<hexz_ancestor_info>(),
+            root: ancestor.root,
+            hint,
+            bytes_inherited: ancestor.bytes_inherited,
+            file_size: ancestor.file_size,
+        });
+        Ok(())
     })
 }
 
@@ -291,15 +330,19 @@ pub unsafe extern "C" fn hexz_snapshot_extent(
     })
 }
 
-/// Not in this version: HEXZ_ERR_UNSUPPORTED.
-///
 /// Tells what is at offset of stream to_stream of to, against the same offset of stream from_stream
 /// of from, and for how many bytes: HEXZ_EXTENT_SAME, HEXZ_EXTENT_DATA (it may differ) or
 /// HEXZ_EXTENT_ZERO (it may differ, and is zeros now). What lies beyond the end of from's stream
-/// counts as zeros. Only indexes are read, no blocks; the two may be one handle. Any thread.
+/// counts as zeros. What follows may be of the same kind. Only indexes are read, no blocks; the two
+/// may be one handle. Any thread.
+///
+/// Two snapshots that lean on the same ones are compared by place; what lies in different places, by
+/// the hashes of its units, where both were cut alike and hash under one key (both plain, or one
+/// built on the other's key), else it is DATA. Who made a snapshot may have written hashes that are
+/// not those of its bytes: hexz_snapshot_verify() tells.
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE (offset is at or beyond the end of
-/// to's stream), _CORRUPT, _IO, _NO_MEMORY, _STATE, _UNSUPPORTED, _INTERNAL.
+/// to's stream), _CORRUPT, _IO, _NO_MEMORY, _STATE, _INTERNAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hexz_snapshot_diff(
     from: *const hexz_snapshot,
@@ -309,23 +352,28 @@ pub unsafe extern "C" fn hexz_snapshot_diff(
     offset: u64,
     out: *mut hexz_extent,
 ) -> hexz_status {
-    guard(|| -> Result<()> {
+    guard(|| {
         let args = Args::of("hexz_snapshot_diff");
         args.not_null(from, "from")?;
         args.not_null(to, "to")?;
         // SAFETY: the header asks for handles and a struct.
-        let (from, to) = unsafe {
-            args.out(out, "out")?;
-            (handle::enter(&args, from)?, handle::enter(&args, to)?)
+        let (out, from, to) = unsafe {
+            let out = args.out(out, "out")?;
+            (out, handle::enter(&args, from)?, handle::enter(&args, to)?)
         };
-        stream_at(&args, &from, from_stream)?;
-        let size = stream_at(&args, &to, to_stream)?.size;
-        if offset >= size {
-            return Err(Error::OutOfRange(format!(
-                "hexz_snapshot_diff: offset {offset} of a stream of {size} bytes"
-            )));
-        }
-        Err(args.later("comparing two snapshots (hexz_snapshot_diff)"))
+        let difference = to.difference(to_stream, &from, from_stream, offset)?;
+        out.write(&hexz_extent {
+            struct_size: size_of::<hexz_extent>(),
+            kind: match difference.change {
+                Change::Same => HEXZ_EXTENT_SAME,
+                Change::Data => HEXZ_EXTENT_DATA,
+                Change::Zero => HEXZ_EXTENT_ZERO,
+            },
+            reserved: 0,
+            offset: difference.offset,
+            len: difference.len,
+        });
+        Ok(())
     })
 }
 

@@ -1,7 +1,7 @@
 //! The key of a file, and the keys that follow from it.
 
 use super::secret::{DEEP, SHALLOW, Secret, leaving_nothing};
-use super::{Tag, random};
+use super::{Tag, random, same};
 use crate::error::{Error, Result};
 
 const COMMITMENT: &str = "hexz 2026-11-22 file key commitment v1";
@@ -9,6 +9,9 @@ const MAC: &str = "hexz 2026-11-22 mac v1";
 const PIECE_HASH: &str = "hexz 2026-11-22 piece hash v1";
 const SEALING: &str = "hexz 2026-11-22 sealing v1";
 const UNIT_HASH: &str = "hexz 2026-11-22 unit hash v1";
+
+/// Which of a file's keys units are hashed with.
+const UNIT_HASH_KEY: usize = 3;
 
 /// What a MAC is of, so that none stands for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,13 @@ impl FileKey {
         random(&mut key[..], operand)?;
         #[cfg(test)]
         tests::note(&key);
+        Ok(FileKey(key))
+    }
+
+    /// A key that another file holds.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self> {
+        let mut key = Secret::zeroed()?;
+        key.copy_from_slice(bytes);
         Ok(FileKey(key))
     }
 
@@ -95,6 +105,20 @@ impl Keys {
         keys.get(index).unwrap_or(&[0; 32])
     }
 
+    /// Hashes units with another file's key from here on, as a snapshot does that has it from its
+    /// parent.
+    pub fn inherit_unit_hash_key(&mut self, key: &[u8; 32]) {
+        let (keys, _) = self.secret.as_chunks_mut::<32>();
+        if let Some(own) = keys.get_mut(UNIT_HASH_KEY) {
+            own.copy_from_slice(key);
+        }
+    }
+
+    /// Whether units of both files are hashed with one key, so that equal units have equal hashes.
+    pub fn hashes_units_as(&self, other: &Keys) -> bool {
+        same(self.key(UNIT_HASH_KEY), other.key(UNIT_HASH_KEY))
+    }
+
     /// Fails in a forked child, where the keys are wiped.
     pub fn check_alive(&self) -> Result<()> {
         match self.secret.is_wiped() {
@@ -123,7 +147,7 @@ impl Keys {
 
     /// Does what needs the key that units are hashed with. Once for many units: each call wipes.
     pub fn with_unit_hash_key<R>(&self, work: impl FnOnce(&[u8; 32]) -> R) -> R {
-        leaving_nothing::<DEEP, _>(|| work(self.key(3)))
+        leaving_nothing::<DEEP, _>(|| work(self.key(UNIT_HASH_KEY)))
     }
 }
 

@@ -11,7 +11,7 @@ mod slot;
 pub use kdf::{KdfCost, WORK_MAX};
 pub use keys::{FileKey, Keys, Place};
 pub use seal::{Piece, PieceKind, TAG_LEN};
-pub use secret::Secret;
+pub use secret::{Secret, SecretBytes};
 pub use slot::{Opened, WrappedKey};
 
 /// 32 bytes of a keyed hash, commitment or MAC.

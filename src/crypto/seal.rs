@@ -29,6 +29,8 @@ pub enum PieceKind {
     Root = 3,
     /// A block.
     Block = 4,
+    /// The page of ancestors.
+    Ancestors = 5,
 }
 
 /// What is known of a piece without opening it, and held against it when it is opened: it cannot

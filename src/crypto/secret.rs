@@ -126,6 +126,40 @@ impl<const N: usize> DerefMut for Secret<N> {
     }
 }
 
+/// So many secret bytes as it turns out, zero at first.
+pub struct SecretBytes {
+    pages: Pages,
+    len: usize,
+}
+
+impl SecretBytes {
+    /// `len` zeros, at least one; `what` they are for.
+    pub fn zeroed(len: usize, what: &'static str) -> Result<Self> {
+        let pages = Pages::new(len, what)?;
+        Ok(SecretBytes { pages, len })
+    }
+
+    /// Leaves out what is behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+}
+
+impl Deref for SecretBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.pages.bytes().get(..self.len).unwrap_or_default()
+    }
+}
+
+impl DerefMut for SecretBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let len = self.len;
+        self.pages.bytes_mut().get_mut(..len).unwrap_or_default()
+    }
+}
+
 /// Stack that AES-GCM, and BLAKE3 of little, take at most, with room for the frame of a signal that
 /// comes meanwhile and holds all registers. A test measures it.
 pub(super) const SHALLOW: usize = 10 << 10;

@@ -26,6 +26,12 @@ impl<'a> Reader<'a> {
         Ok(a)
     }
 
+    /// 32 bytes that stay where they are: a key is not copied.
+    pub fn key(&mut self) -> Decoded<&'a [u8; 32]> {
+        let bytes = self.take(32)?;
+        Ok(bytes.first_chunk().ok_or("a structure is cut short")?)
+    }
+
     pub fn u8(&mut self) -> Decoded<u8> {
         Ok(u8::from_le_bytes(self.array()?))
     }

@@ -23,7 +23,7 @@ pub mod incompat {
     /// Blocks are compressed against others.
     pub const REFERENCES: u64 = 1 << 2;
     /// Bits that this version reads.
-    pub const KNOWN: u64 = ENCRYPTED;
+    pub const KNOWN: u64 = ENCRYPTED | THIN;
     /// Every bit that has a meaning in this version of the format, with its name.
     pub const NAMES: [(u64, &str); 3] = [
         (ENCRYPTED, "encrypted"),
@@ -51,6 +51,11 @@ impl Header {
     /// Whether the file is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.incompat & incompat::ENCRYPTED != 0
+    }
+
+    /// Whether it leans on ancestors.
+    pub fn is_thin(&self) -> bool {
+        self.incompat & incompat::THIN != 0
     }
 
     /// What the MAC of a header of these 4 KiB is of. Of its bytes, and not of its fields: of names
@@ -264,7 +269,7 @@ mod tests {
     /// Whatever the file calls it, which nobody has checked at that point.
     #[test]
     fn a_feature_of_this_version_that_is_not_read_yet_has_its_name() {
-        for (bit, name) in [(1, "thin"), (2, "references")] {
+        for (bit, name) in [(2, "references")] {
             for called in [&b""[..], b"sealed"] {
                 let mut bytes = Header::default().encode();
                 bytes[16] = 1 << bit;

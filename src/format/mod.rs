@@ -1,6 +1,7 @@
 //! The bytes of a snapshot: pure encode and decode, no I/O and no keys. docs/FORMAT.md is the
 //! description of record; where the two disagree, one of them has a bug.
 
+mod ancestors;
 mod bytes;
 mod footer;
 mod header;
@@ -8,11 +9,12 @@ mod page;
 mod root;
 mod slots;
 
+pub use ancestors::{AncestorEntry, AncestorsPage, is_hint};
 pub use footer::Footer;
 pub use header::{Header, MAGIC, incompat};
 pub use page::{
-    BlockEntry, BlockPage, ChildEntry, ExtentEntry, ExtentPage, NodePage, PageKey, Target,
-    TreeKind, UnitPage,
+    BlockEntry, BlockPage, ChildEntry, ExtentEntry, ExtentPage, NodePage, PageKey, ParentPlace,
+    Target, TreeKind, UnitPage,
 };
 pub use root::{RootPage, StreamEntry, Tree, root_hash};
 pub use slots::{KeySlot, SLOTS, SlotPage, newest};

@@ -3,8 +3,8 @@
 use super::bytes::{Reader, Writer};
 use super::page::TreeKind;
 use super::{
-    BLOCK_MAX, CDC_MIN, DATA_SPACE_MAX, DICTIONARY_MAX, Decoded, HEIGHT_MAX, Hash, Header,
-    NAME_MAX, PAGE_4K, PAGE_MAX, Pointer, STREAM_SIZE_MAX, STREAMS_MAX, VERSION,
+    AncestorsPage, BLOCK_MAX, CDC_MIN, DATA_SPACE_MAX, DICTIONARY_MAX, Decoded, HEIGHT_MAX, Hash,
+    Header, NAME_MAX, PAGE_4K, PAGE_MAX, Pointer, STREAM_SIZE_MAX, STREAMS_MAX, VERSION,
 };
 use crate::error::{Result, try_with_capacity, try_zeroed};
 
@@ -60,6 +60,8 @@ pub struct RootPage {
     pub stored_size: u64,
     /// The dictionary, if there is one.
     pub dictionary: Option<Pointer>,
+    /// The page of ancestors of a thin snapshot.
+    pub ancestors: Option<Pointer>,
     /// Tops of the trees, in the order extents, blocks, units.
     pub trees: [Tree; 3],
     /// The streams in order.
@@ -112,7 +114,7 @@ impl RootPage {
         w.u64(self.units);
         w.u64(self.stored_size);
         encode_pointer(&mut w, &self.dictionary);
-        encode_pointer(&mut w, &None); // the table of ancestors of a thin snapshot
+        encode_pointer(&mut w, &self.ancestors);
         for tree in &self.trees {
             w.u32(tree.height);
             w.u32(0);
@@ -144,9 +146,7 @@ impl RootPage {
         let cdc = [r.u32()?, r.u32()?, r.u32()?];
         let (data_size, blocks, units, stored_size) = (r.u64()?, r.u64()?, r.u64()?, r.u64()?);
         let dictionary = decode_pointer(&mut r, DICTIONARY_MAX)?;
-        if decode_pointer(&mut r, PAGE_MAX)?.is_some() {
-            return Err("a table of ancestors in a snapshot that is not thin".into());
-        }
+        let ancestors = decode_pointer(&mut r, AncestorsPage::LEN_MAX)?;
         let mut trees = [Tree::default(); 3];
         for tree in &mut trees {
             tree.height = r.u32()?;
@@ -184,6 +184,7 @@ impl RootPage {
             units,
             stored_size,
             dictionary,
+            ancestors,
             trees,
             streams,
         };
@@ -338,6 +339,7 @@ mod tests {
             units: 1,
             stored_size: 200,
             dictionary: Some(pointer),
+            ancestors: None,
             trees: [tree; 3],
             streams: vec![stream("disk"), stream("memory")],
         }
@@ -350,6 +352,10 @@ mod tests {
             RootPage::decode(&page.encode().unwrap(), false).unwrap(),
             page
         );
+        page.ancestors = page.dictionary;
+        let bytes = page.encode().unwrap();
+        assert_eq!(RootPage::decode(&bytes, false).unwrap(), page);
+        assert_eq!(bytes[112..168], bytes[56..112]);
         let padded = page.encode_padded().unwrap();
         assert_eq!(RootPage::decode(&padded, true).unwrap(), page);
         assert!(RootPage::decode(&padded, false).is_err());
@@ -452,12 +458,6 @@ mod tests {
                 "{bad:?}"
             );
         }
-        // A pointer to a page of ancestors, where the header does not say that there are any.
-        let mut thin = good.encode().unwrap();
-        let dictionary = 56..112;
-        thin.copy_within(dictionary, 112);
-        let why = RootPage::decode(&thin, false).unwrap_err().to_string();
-        assert!(why.contains("ancestors"), "{why}");
         let bytes = good.encode().unwrap();
         for cut in 0..bytes.len() {
             assert!(

@@ -4,6 +4,7 @@
 //! a hit only sets a flag, so that it costs a look-up and no reordering.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARDS_MAX: usize = 16;
@@ -12,22 +13,36 @@ const SHARD_VALUES_MIN: usize = 4;
 /// What a slot, its place in the map and the value's own head take.
 const OVERHEAD: usize = 128;
 
-/// Values by offset, weighed in bytes. Values are shared: one that falls out lives on until its
-/// last reader is done with it.
+/// Values of one file by offset, weighed in bytes, in a cache that files may have together. Values
+/// are shared: one that falls out lives on until its last reader is done with it.
 pub(crate) struct Cache<V> {
+    shared: Arc<Shared<V>>,
+    /// Tells this file's values from those of others.
+    file: u32,
+}
+
+struct Shared<V> {
     shards: Box<[Mutex<Shard<V>>]>,
     shard_capacity: usize,
+    files: AtomicU32,
+}
+
+/// What a value is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    file: u32,
+    at: u64,
 }
 
 struct Shard<V> {
-    places: HashMap<u64, usize>,
+    places: HashMap<Key, usize>,
     slots: Vec<Slot<V>>,
     hand: usize,
     weight: usize,
 }
 
 struct Slot<V> {
-    key: u64,
+    key: Key,
     value: Arc<V>,
     weight: usize,
     used: bool,
@@ -47,13 +62,26 @@ impl<V> Cache<V> {
             })
         };
         Cache {
-            shards: (0..count).map(|_| shard()).collect(),
-            shard_capacity: capacity / count,
+            shared: Arc::new(Shared {
+                shards: (0..count).map(|_| shard()).collect(),
+                shard_capacity: capacity / count,
+                files: AtomicU32::new(1),
+            }),
+            file: 0,
+        }
+    }
+
+    /// The place of one more file in the same cache: it holds no more than before.
+    pub fn beside(&self) -> Self {
+        Cache {
+            file: self.shared.files.fetch_add(1, Ordering::Relaxed),
+            shared: Arc::clone(&self.shared),
         }
     }
 
     /// The value of that key, if it is here.
-    pub fn get(&self, key: u64) -> Option<Arc<V>> {
+    pub fn get(&self, at: u64) -> Option<Arc<V>> {
+        let key = self.key(at);
         let mut shard = self.shard(key)?;
         let place = *shard.places.get(&key)?;
         let slot = shard.slots.get_mut(place)?;
@@ -63,9 +91,10 @@ impl<V> Cache<V> {
 
     /// Keeps a value of `weight` bytes. Gives back what fell out for it (one of several), or the
     /// value itself if it is too large to be kept, so that its memory can be used again.
-    pub fn insert(&self, key: u64, value: Arc<V>, weight: usize) -> Option<Arc<V>> {
+    pub fn insert(&self, at: u64, value: Arc<V>, weight: usize) -> Option<Arc<V>> {
+        let key = self.key(at);
         let weight = weight.saturating_add(OVERHEAD);
-        if weight > self.shard_capacity {
+        if weight > self.shared.shard_capacity {
             return Some(value);
         }
         let mut shard = self.shard(key)?;
@@ -74,7 +103,7 @@ impl<V> Cache<V> {
             .get(&key)
             .copied()
             .and_then(|place| shard.remove(place));
-        while shard.weight + weight > self.shard_capacity {
+        while shard.weight + weight > self.shared.shard_capacity {
             fallen = Some(shard.evict()?);
         }
         // Without memory to keep it by, it is not kept.
@@ -93,16 +122,29 @@ impl<V> Cache<V> {
         fallen
     }
 
-    fn shard(&self, key: u64) -> Option<MutexGuard<'_, Shard<V>>> {
+    fn key(&self, at: u64) -> Key {
+        Key {
+            file: self.file,
+            at,
+        }
+    }
+
+    fn shard(&self, key: Key) -> Option<MutexGuard<'_, Shard<V>>> {
+        let shards = &self.shared.shards;
         // Fibonacci hashing (Knuth, TAOCP 6.4): offsets are mostly multiples of powers of two.
-        let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let shard = self.shards.get(mixed as usize % self.shards.len())?;
+        let mixed = key
+            .at
+            .wrapping_add(key.file.into())
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            >> 32;
+        let shard = shards.get(mixed as usize % shards.len())?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[cfg(test)]
     pub fn weight(&self) -> usize {
-        self.shards.iter().map(|s| s.lock().unwrap().weight).sum()
+        let shards = self.shared.shards.iter();
+        shards.map(|s| s.lock().unwrap().weight).sum()
     }
 }
 
@@ -185,6 +227,25 @@ mod tests {
             assert_eq!(cache.weight(), 100 + OVERHEAD);
         }
         assert_eq!(cache.get(5).as_deref(), Some(&99));
+    }
+
+    #[test]
+    fn files_share_its_bytes_and_not_their_values() {
+        let first = Cache::new(10_000, 100);
+        let second = first.beside();
+        let third = second.beside();
+        for (i, cache) in [&first, &second, &third].into_iter().enumerate() {
+            assert!(cache.get(4096).is_none());
+            cache.insert(4096, Arc::new(i), 100);
+        }
+        for (i, cache) in [&first, &second, &third].into_iter().enumerate() {
+            assert_eq!(cache.get(4096).as_deref(), Some(&i));
+            assert_eq!(cache.weight(), 3 * (100 + OVERHEAD));
+        }
+        for key in 0..1000 {
+            second.insert(key, Arc::new(7), 100);
+            assert!(first.weight() <= 10_000);
+        }
     }
 
     #[test]

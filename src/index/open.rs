@@ -1,15 +1,15 @@
-//! Opening: two reads, one of the header and one of the file's end; a third one of the key slots if
-//! the file is encrypted.
+//! Opening one file: two reads, one of the header and one of the file's end; a third one of the key
+//! slots if the file is encrypted, and a fourth one of what the page of ancestors has before the end.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
-use super::cache::Cache;
-use super::scratch::Pool;
-use super::storage::{FileStorage, Storage};
-use super::{Index, PAGE_WEIGHT, body_start};
+use super::ancestors::Lineage;
+use super::body_start;
+use super::search::AncestorSearch;
+use super::storage::Storage;
 use crate::control::{Cancel, Control};
-use crate::crypto::{Keys, Piece, PieceKind, Place, same};
+use crate::crypto::{FileKey, Keys, Piece, PieceKind, Place, same};
 use crate::error::{Error, Result, Why, try_zeroed};
 use crate::format::{
     Codec, Decoded, Footer, Hash, Header, PAGE_4K, ROOT_MAX, RootPage, SEAL_LEN, SLOTS_AT, newest,
@@ -31,7 +31,7 @@ pub struct OpenOptions<'a> {
     pub path: &'a Path,
     /// Bytes that decoded blocks and index pages may take in memory; 0 means [`CACHE_DEFAULT`]. A
     /// quarter of it, at most 8 MiB and at least 256 KiB, goes to index pages. Blocks that do not
-    /// fit are decoded each time.
+    /// fit are decoded each time. Ancestors that are opened for it share all this.
     pub cache_size: u64,
     /// The root hash that the file must have; looked at before the password is asked for. With it,
     /// each block is held against its BLAKE3 hash on each read, and not against its CRC-32C or tag
@@ -43,6 +43,8 @@ pub struct OpenOptions<'a> {
     pub cancel: Option<&'a Cancel>,
     /// KiB that making a key from the password may take; 0 for what the format allows.
     pub kdf_memory_max_kib: u32,
+    /// Where the ancestors of a thin snapshot are looked for.
+    pub ancestors: AncestorSearch<'a>,
 }
 
 impl OpenOptions<'_> {
@@ -64,49 +66,62 @@ pub(crate) struct Ends {
     /// The header's 4 KiB.
     pub header_bytes: [u8; PAGE_4K],
     pub footer: Footer,
-    /// The key slots of an encrypted file.
+    /// The key slots of an encrypted file, if they were asked for.
     pub slots: Option<SlotCopies>,
-    /// The root page as stored.
-    stored_root: Vec<u8>,
+    /// What lies before the footer, as stored: the root page last.
+    before: Vec<u8>,
 }
 
-impl Index {
-    /// Opens a file, in at most four reads and 64 KiB.
+/// Whether an encrypted file's key slots are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slots {
+    Read,
+    /// Who has the file key needs none.
+    Skip,
+}
+
+/// A file of which all is known that opening it reads.
+pub(crate) struct Opened {
+    pub storage: Arc<dyn Storage>,
+    pub header: Header,
+    pub keys: Option<Keys>,
+    pub hash: Hash,
+    pub root: RootPage,
+    pub body_end: u64,
+    pub lineage: Option<Lineage>,
+    /// The file keys of its ancestors, in their order.
+    pub ancestor_keys: Vec<Option<FileKey>>,
+}
+
+impl Opened {
+    /// Opens a file with its password.
     ///
     /// Magic, version, features and checksums are checked in this order, then the file's length,
     /// the root hash, and whether it is the expected one. Then `password` is asked if the file is
     /// encrypted.
-    pub fn open(options: &OpenOptions<'_>, password: Option<&mut PasswordFn<'_>>) -> Result<Index> {
-        Control::new(options.cancel, None).check()?;
-        let storage = FileStorage::open(options.path)?;
-        Index::from_storage(Box::new(storage), options, password)
-    }
-
-    /// Opens what lies in `storage`, whatever the path in `options`.
-    pub fn from_storage(
-        storage: Box<dyn Storage>,
+    pub fn asking(
+        storage: Arc<dyn Storage>,
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
-    ) -> Result<Index> {
-        let control = Control::new(options.cancel, None);
-        let ends = Ends::read(&*storage, &control)?;
-        let Ends { header, footer, .. } = ends;
+        control: &Control<'_>,
+    ) -> Result<Opened> {
+        let ends = Ends::read(&*storage, Slots::Read, control)?;
         if let Some(expected) = options
             .expect_root
-            .filter(|expected| *expected != footer.root)
+            .filter(|expected| *expected != ends.footer.root)
         {
             return Err(Error::corrupt(
                 storage.operand(),
                 format!(
                     "its root is {}, expected was {}",
-                    hex(&footer.root),
+                    hex(&ends.footer.root),
                     hex(&expected)
                 ),
             ));
         }
         // Damage comes before the question for a password that could not help.
         if let Some(slots) = &ends.slots {
-            slots.newest(&header, storage.operand())?;
+            slots.newest(&ends.header, storage.operand())?;
         }
         let keys = match (&ends.slots, password) {
             (None, Some(_)) if !options.allow_plain => {
@@ -125,35 +140,23 @@ impl Index {
             }
             (Some(slots), Some(password)) => {
                 let locked = Locked {
-                    header: &header,
+                    header: &ends.header,
                     header_bytes: &ends.header_bytes,
                     copies: slots,
                     operand: storage.operand(),
                     path: storage.path(),
                     memory_max_kib: options.kdf_memory_max_kib,
                 };
-                Some(unlock_asking(&locked, false, password, &control)?.keys)
+                Some(unlock_asking(&locked, false, password, control)?.keys)
             }
         };
-        let root = ends.root(keys.as_ref(), storage.operand())?;
-        Ok(Index {
-            storage,
-            header,
-            keys,
-            hash: footer.root,
-            root,
-            body_end: footer.root_offset,
-            pinned: options.expect_root.is_some(),
-            pages: Cache::new(options.shares().0, PAGE_WEIGHT),
-            pool: Pool::default(),
-            dictionary: OnceLock::new(),
-        })
+        ends.open(storage, keys)
     }
 }
 
 impl Ends {
     /// Reads and checks both ends of a file.
-    pub fn read(storage: &dyn Storage, control: &Control<'_>) -> Result<Ends> {
+    pub fn read(storage: &dyn Storage, slots: Slots, control: &Control<'_>) -> Result<Ends> {
         let operand = storage.operand();
         let corrupt = |why: Why| Error::corrupt(operand, why);
         let size = storage.size();
@@ -164,20 +167,22 @@ impl Ends {
         storage.read_at(0, head)?;
         let header = Header::decode(head, operand)?;
         control.check()?;
-        let mut slots = None;
-        if header.is_encrypted() {
-            if size < body_start(&header) {
-                return Err(corrupt("cut short within the key slots".into()));
-            }
-            let mut copies = SlotCopies([[0; PAGE_4K]; 2]);
-            storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
-            // Read while somebody writes them, both may look torn: the second look decides.
-            if newest([&copies.0[0], &copies.0[1]]).is_none() {
-                storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
-            }
-            slots = Some(copies);
-            control.check()?;
+        if header.is_encrypted() && size < body_start(&header) {
+            return Err(corrupt("cut short within the key slots".into()));
         }
+        let slots = match header.is_encrypted() && slots == Slots::Read {
+            true => {
+                let mut copies = SlotCopies([[0; PAGE_4K]; 2]);
+                storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
+                // Read while somebody writes them, both may look torn: the second look decides.
+                if newest([&copies.0[0], &copies.0[1]]).is_none() {
+                    storage.read_at(SLOTS_AT[0], copies.0.as_flattened_mut())?;
+                }
+                control.check()?;
+                Some(copies)
+            }
+            false => None,
+        };
 
         // The root page ends where the footer begins: one read has both.
         let body = size.saturating_sub(PAGE_4K as u64);
@@ -185,11 +190,12 @@ impl Ends {
         if tail_len < PAGE_4K as u64 {
             return Err(corrupt("no footer at its end: the file was cut".into()));
         }
-        let mut tail = try_zeroed(tail_len as usize, "a root page")?;
-        storage.read_at(size - tail_len, &mut tail)?;
+        let mut before = try_zeroed(tail_len as usize, "a root page")?;
+        storage.read_at(size - tail_len, &mut before)?;
         control.check()?;
-        let (before, last) = tail.split_at(tail.len() - PAGE_4K);
+        let (_, last) = before.split_at(before.len() - PAGE_4K);
         let footer = Footer::decode(last, size).map_err(corrupt)?;
+        before.truncate(before.len() - PAGE_4K);
         let keyless = (footer.piece_hash, footer.mac) == ([0; 32], [0; 32]);
         if !header.is_encrypted() && !keyless {
             return Err(corrupt(
@@ -199,14 +205,15 @@ impl Ends {
         if footer.root_offset < body_start(&header) {
             return Err(corrupt("the root page lies within the key slots".into()));
         }
-        let (end, root_len) = (before.len(), footer.root_len as usize);
-        let root_at = end
-            .checked_sub(root_len)
-            .ok_or_else(|| corrupt("the root page does not lie in front of the footer".into()))?;
-        let mut stored_root = tail;
-        stored_root.truncate(end);
-        stored_root.drain(..root_at);
-        let hash = root_hash(&header, &stored_root);
+        let ends = Ends {
+            header,
+            header_bytes,
+            footer,
+            slots,
+            before,
+        };
+        let stored_root = ends.stored_root().map_err(corrupt)?;
+        let hash = root_hash(&header, stored_root);
         if hash != footer.root {
             return Err(corrupt(
                 format!(
@@ -217,219 +224,141 @@ impl Ends {
                 .into(),
             ));
         }
-        Ok(Ends {
-            header,
-            header_bytes,
-            footer,
-            slots,
-            stored_root,
+        Ok(ends)
+    }
+
+    /// The root page as it is in the file.
+    fn stored_root(&self) -> Decoded<&[u8]> {
+        let at = self
+            .before
+            .len()
+            .checked_sub(self.footer.root_len as usize)
+            .ok_or("the root page does not lie in front of the footer")?;
+        Ok(self.before.get(at..).unwrap_or_default())
+    }
+
+    /// The end of the body, as much of it as was read along with the root page.
+    pub fn body_tail(&self) -> &[u8] {
+        let len = self
+            .before
+            .len()
+            .saturating_sub(self.footer.root_len as usize);
+        self.before.get(..len).unwrap_or_default()
+    }
+
+    /// The keys of an encrypted file whose file key is known, with nothing asked; or nothing if it
+    /// is another file's.
+    pub fn keys_of(&self, file_key: &FileKey, operand: &str) -> Result<Option<Keys>> {
+        if !same(&file_key.commitment(), &self.header.commitment) {
+            return Ok(None);
+        }
+        let keys = file_key.keys(self.header.file_id)?;
+        self.check_header_mac(&keys, operand)?;
+        Ok(Some(keys))
+    }
+
+    /// What there is to know of the file, with the keys that an encrypted one has.
+    pub fn open(self, storage: Arc<dyn Storage>, mut keys: Option<Keys>) -> Result<Opened> {
+        let root = self.root(keys.as_ref(), storage.operand())?;
+        let mut ancestor_keys = Vec::new();
+        let mut lineage = None;
+        if self.header.is_thin() {
+            let page = self.ancestors(&*storage, keys.as_ref(), &root)?;
+            let (found, file_keys) = Lineage::of(&page, keys.as_mut(), storage.operand())?;
+            lineage = Some(found);
+            ancestor_keys = file_keys;
+        }
+        Ok(Opened {
+            storage,
+            header: self.header,
+            keys,
+            hash: self.footer.root,
+            root,
+            body_end: self.footer.root_offset,
+            lineage,
+            ancestor_keys,
         })
     }
 
     /// The root page, with the keys that an encrypted file has.
-    pub fn root(self, keys: Option<&Keys>, operand: &str) -> Result<RootPage> {
+    pub fn root(&self, keys: Option<&Keys>, operand: &str) -> Result<RootPage> {
         let corrupt = |why: Why| Error::corrupt(operand, why);
-        let Ends {
-            header,
-            footer,
-            mut stored_root,
-            ..
-        } = self;
-        let body = footer.root_offset - body_start(&header);
+        let body = self.footer.root_offset - body_start(&self.header);
+        let stored_root = self.stored_root().map_err(corrupt)?;
         let Some(keys) = keys else {
-            let root = RootPage::decode(&stored_root, false).map_err(corrupt)?;
-            return fitting(root, body, 0).map_err(corrupt);
+            let root = RootPage::decode(stored_root, false).map_err(corrupt)?;
+            return self.fitting(root, body, 0).map_err(corrupt);
         };
-        if !same(&keys.mac(Place::Footer, &footer.mac_input()), &footer.mac) {
+        if !same(
+            &keys.mac(Place::Footer, &self.footer.mac_input()),
+            &self.footer.mac,
+        ) {
             return Err(corrupt("the footer's MAC does not fit".into()));
         }
-        let len = footer.root_len.saturating_sub(SEAL_LEN);
+        let len = self.footer.root_len.saturating_sub(SEAL_LEN);
         let piece = Piece {
             kind: PieceKind::Root,
             codec: Codec::Stored as u8,
-            ordinal: footer.root_offset,
+            ordinal: self.footer.root_offset,
             len,
             decoded_len: len,
         };
-        let opened = keys.open(&piece, &footer.piece_hash, &mut stored_root)?;
+        let mut opened = try_zeroed(stored_root.len(), "a root page")?;
+        opened.copy_from_slice(stored_root);
+        let opened = keys.open(&piece, &self.footer.piece_hash, &mut opened)?;
         let opened = opened.ok_or_else(|| corrupt("the root page's tag does not fit".into()))?;
-        if !same(&keys.piece_hash(opened), &footer.piece_hash) {
+        if !same(&keys.piece_hash(opened), &self.footer.piece_hash) {
             return Err(corrupt("the root page's hash does not fit".into()));
         }
         let root = RootPage::decode(opened, true).map_err(corrupt)?;
-        fitting(root, body, SEAL_LEN).map_err(corrupt)
+        self.fitting(root, body, SEAL_LEN).map_err(corrupt)
+    }
+
+    /// The root page, unless it says that blocks take more bytes than there are for them: whoever
+    /// counts them reads no more than the file has. Or that there are ancestors where the header
+    /// says that there are none.
+    fn fitting(&self, root: RootPage, body: u64, tag: u32) -> Decoded<RootPage> {
+        if root.ancestors.is_some() != self.header.is_thin() {
+            return Err("only thin snapshots have a page of ancestors, and each has one".into());
+        }
+        let tags = root.blocks.checked_mul(tag.into());
+        match tags.and_then(|tags| tags.checked_add(root.stored_size)) {
+            Some(held) if held <= body => Ok(root),
+            _ => Err("its blocks are said to take more bytes than it has".into()),
+        }
+    }
+
+    fn check_header_mac(&self, keys: &Keys, operand: &str) -> Result<()> {
+        let mac = keys.mac(Place::Header, &Header::mac_input(&self.header_bytes));
+        match same(&mac, &self.header.mac) {
+            true => Ok(()),
+            false => Err(Error::corrupt(operand, "the header's MAC does not fit")),
+        }
     }
 
     /// Holds what is in the clear against the keys of an opened file, both copies of its key
     /// slots included.
-    pub fn check_macs(&self, index: &Index) -> Result<()> {
-        let operand = index.operand();
-        let (Some(keys), Some(slots)) = (&index.keys, &self.slots) else {
-            return Ok(());
-        };
-        let header = keys.mac(Place::Header, &Header::mac_input(&self.header_bytes));
-        if self.header != index.header || !same(&header, &self.header.mac) {
+    pub fn check_macs(&self, header: &Header, keys: &Keys, operand: &str) -> Result<()> {
+        if self.header != *header {
             return Err(Error::corrupt(operand, "the header's MAC does not fit"));
         }
+        self.check_header_mac(keys, operand)?;
         if !same(
             &keys.mac(Place::Footer, &self.footer.mac_input()),
             &self.footer.mac,
         ) {
             return Err(Error::corrupt(operand, "the footer's MAC does not fit"));
         }
-        slots.check(&self.header, keys, operand)
+        match &self.slots {
+            Some(slots) => slots.check(&self.header, keys, operand),
+            None => Ok(()),
+        }
     }
 }
 
-/// The root page, unless it says that blocks take more bytes than there are for them: whoever
-/// counts them reads no more than the file has.
-fn fitting(root: RootPage, body: u64, tag: u32) -> Decoded<RootPage> {
-    let tags = root.blocks.checked_mul(tag.into());
-    match tags.and_then(|tags| tags.checked_add(root.stored_size)) {
-        Some(held) if held <= body => Ok(root),
-        _ => Err("its blocks are said to take more bytes than it has".into()),
-    }
-}
-
-fn hex(hash: &Hash) -> String {
+pub(crate) fn hex(hash: &Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::snapshot::Snapshot;
-    use crate::snapshot::testing::{Counted, Draft, Folder, open_bytes};
-
-    fn good() -> Vec<u8> {
-        Draft::sample().seal()
-    }
-
-    #[test]
-    fn two_reads_and_few_bytes_whatever_the_size() {
-        for blocks in [0, 1, 400] {
-            let bytes = Draft::of_blocks(blocks, 4096).seal();
-            let (storage, counts) = Counted::new(bytes);
-            let snapshot = open_storage(Box::new(storage), None).unwrap();
-            assert_eq!(snapshot.info().blocks, blocks as u64);
-            let (reads, read) = counts.get();
-            assert!(
-                reads <= 4 && read <= 64 << 10,
-                "{blocks} blocks: {reads} reads, {read} bytes"
-            );
-        }
-    }
-
-    fn open_storage(storage: Box<dyn Storage>, root: Option<Hash>) -> Result<Snapshot> {
-        let options = OpenOptions {
-            path: Path::new(""),
-            cache_size: 0,
-            expect_root: root,
-            allow_plain: false,
-            cancel: None,
-            kdf_memory_max_kib: 0,
-        };
-        Snapshot::from_storage(storage, &options, None)
-    }
-
-    #[test]
-    fn every_cut_and_every_longer_file_is_refused() {
-        let good = good();
-        open_bytes(good.clone()).unwrap();
-        for len in (0..9000.min(good.len())).chain((9000..good.len()).step_by(97)) {
-            let error = open_bytes(good[..len].to_vec()).err().unwrap();
-            match len {
-                0..8 => assert!(matches!(error, Error::NotSnapshot { .. }), "{len}: {error}"),
-                _ => assert!(matches!(error, Error::Corrupt { .. }), "{len}: {error}"),
-            }
-        }
-        for more in [1, 4095, 4096, 50_000] {
-            let mut long = good.clone();
-            long.resize(good.len() + more, 0);
-            assert!(
-                matches!(open_bytes(long), Err(Error::Corrupt { .. })),
-                "{more} more"
-            );
-        }
-        let mut twice = good.clone();
-        twice.extend_from_slice(&good);
-        assert!(matches!(open_bytes(twice), Err(Error::Corrupt { .. })));
-    }
-
-    #[test]
-    fn every_changed_byte_of_header_root_page_and_footer_is_refused() {
-        let good = good();
-        let footer = Footer::decode(&good[good.len() - PAGE_4K..], good.len() as u64).unwrap();
-        let root_at = footer.root_offset as usize;
-        for at in (0..PAGE_4K).chain(root_at..good.len()) {
-            let mut bad = good.clone();
-            bad[at] ^= 0x20;
-            assert!(open_bytes(bad).is_err(), "byte {at}");
-        }
-    }
-
-    #[test]
-    fn the_expected_root_is_held_against_the_file() {
-        let bytes = good();
-        let root = open_bytes(bytes.clone()).unwrap().info().root;
-        let open = |root| open_storage(Box::new(Counted::new(bytes.clone()).0), Some(root));
-        assert!(open(root).unwrap().index.pinned);
-        let mut other = root;
-        other[31] ^= 1;
-        let error = open(other).err().unwrap();
-        assert!(matches!(error, Error::Corrupt { .. }));
-        let text = error.to_string();
-        assert!(
-            text.contains(&hex(&root)) && text.contains(&hex(&other)),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn the_order_of_checks_is_magic_version_features_checksums() {
-        let mut bytes = good();
-        bytes[100] = 1;
-        assert!(matches!(
-            open_bytes(bytes.clone()),
-            Err(Error::Corrupt { .. })
-        ));
-        bytes[16] = 0x80;
-        assert!(matches!(
-            open_bytes(bytes.clone()),
-            Err(Error::Unsupported(_))
-        ));
-        bytes[8] = 9;
-        let text = open_bytes(bytes.clone()).err().unwrap().to_string();
-        assert!(text.contains("version 9"), "{text}");
-        bytes[3] = 0;
-        assert!(matches!(open_bytes(bytes), Err(Error::NotSnapshot { .. })));
-    }
-
-    #[test]
-    fn from_a_file_and_cancelled() {
-        let folder = Folder::new("open");
-        let path = folder.path("a");
-        std::fs::write(&path, good()).unwrap();
-        let cancel = Cancel::default();
-        let options = OpenOptions {
-            path: &path,
-            cache_size: 1,
-            expect_root: None,
-            allow_plain: false,
-            cancel: Some(&cancel),
-            kdf_memory_max_kib: 0,
-        };
-        let snapshot = Snapshot::open(&options, None).unwrap();
-        assert_eq!(snapshot.find(b"disk").unwrap(), 0);
-        let error = snapshot.find(b"tape").unwrap_err();
-        assert!(
-            matches!(&error, Error::NoStream(text) if text.contains("'disk'")),
-            "{error}"
-        );
-        cancel.trigger();
-        assert!(matches!(
-            Snapshot::open(&options, None),
-            Err(Error::Cancelled(_))
-        ));
-    }
-}
+mod tests;

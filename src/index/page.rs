@@ -3,7 +3,7 @@
 use crate::error::{NoMemory, Why, try_with_capacity};
 use crate::format::{
     BlockEntry, BlockPage, CDC_MIN, Decoded, ExtentEntry, ExtentPage, NodePage, PAGE_4K, PageKey,
-    Pointer, RootPage, SEAL_LEN, Target, TreeKind, UnitHash, UnitPage,
+    ParentPlace, Pointer, RootPage, SEAL_LEN, Target, TreeKind, UnitHash, UnitPage,
 };
 
 /// A page and where it came from.
@@ -66,6 +66,13 @@ pub(crate) struct UnitLeaf {
     pub hashes: Vec<UnitHash>,
 }
 
+/// A unit and its place in data space.
+pub(crate) struct Unit<'a> {
+    pub start: u64,
+    pub end: u64,
+    pub hash: &'a UnitHash,
+}
+
 /// What a page is held against: the bounds that the root page and the footer set.
 pub(crate) struct Bounds<'a> {
     pub root: &'a RootPage,
@@ -75,10 +82,13 @@ pub(crate) struct Bounds<'a> {
     pub file_start: u64,
     /// Where blocks and pages end in the file, which is where the root page begins.
     pub file_end: u64,
+    /// Ancestors that the file has.
+    pub ancestors: usize,
 }
 
 /// What memory is for.
 const PAGE: &str = "a page of the index";
+pub(super) const NO_ANCESTOR: &str = "an extent refers to an ancestor that there is not";
 const NOT_ALIGNED: &str = "an extent or block is not aligned to pages of 4096 bytes";
 
 fn aligned(at: u64) -> bool {
@@ -94,8 +104,8 @@ impl Bounds<'_> {
             return Ok(());
         }
         let from = match entry.target {
-            Target::Data(from) => from,
-            _ => 0,
+            Target::Data(from) | Target::Parent(ParentPlace { at: from, .. }) => from,
+            Target::Zero => 0,
         };
         let ends = aligned(entry.len) || at.checked_add(entry.len) == Some(size);
         if !aligned(at) || !aligned(from) || !ends {
@@ -105,14 +115,16 @@ impl Bounds<'_> {
     }
 
     /// Checks that an extent may be followed by that one: with chunks a short one ends a run of
-    /// data, or its stream.
+    /// data, or its stream, or comes before what an ancestor has.
     fn check_next(&self, entry: &ExtentEntry, next: &ExtentEntry) -> Decoded<()> {
         if !self.root.is_cdc() {
             return Ok(());
         }
-        let fits = match entry.target {
-            Target::Zero => entry.len >= CDC_MIN.into(),
-            _ => entry.len >= self.root.cdc[0].into() || next.target == Target::Zero,
+        let chunk = self.root.cdc[0].into();
+        let fits = match (entry.target, next.target) {
+            (_, Target::Parent(_)) if next.len >= chunk => true,
+            (Target::Zero, _) => entry.len >= CDC_MIN.into(),
+            (_, next) => entry.len >= chunk || next == Target::Zero,
         };
         match fits {
             true => Ok(()),
@@ -204,8 +216,11 @@ impl ExtentLeaf {
                         return Err("an extent refers to data beyond the last block".into());
                     }
                 }
-                Target::Parent { .. } => {
-                    return Err("an extent refers to a parent, but the snapshot has none".into());
+                // That the ancestor has bytes there is seen when they are read.
+                Target::Parent(place) => {
+                    if usize::from(place.ancestor) >= bounds.ancestors {
+                        return Err(NO_ANCESTOR.into());
+                    }
                 }
             }
         }
@@ -248,14 +263,10 @@ impl ExtentLeaf {
         let starts = self.starts.get(index..).unwrap_or_default();
         starts.iter().zip(entries).map(move |(&start, entry)| {
             let skip = from.saturating_sub(start).min(entry.len);
-            let target = match entry.target {
-                Target::Data(at) => Target::Data(at + skip),
-                other => other,
-            };
             LeafExtent {
                 at: start + skip,
                 len: entry.len - skip,
-                target,
+                target: entry.target.skip(skip),
             }
         })
     }
@@ -348,6 +359,23 @@ impl UnitLeaf {
     fn unit_end(&self, index: usize) -> u64 {
         let fixed = || self.at + (index as u64 + 1) * PAGE_4K as u64;
         self.ends.get(index).copied().unwrap_or_else(fixed)
+    }
+
+    /// The units from the one that holds that byte of data space on.
+    pub fn around(&self, at: u64) -> impl Iterator<Item = Unit<'_>> {
+        let first = match self.ends.is_empty() {
+            true => (at.saturating_sub(self.at) / PAGE_4K as u64) as usize,
+            false => self.ends.partition_point(|end| *end <= at),
+        };
+        let hashes = self.hashes.get(first..).unwrap_or_default();
+        hashes.iter().enumerate().map(move |(i, hash)| Unit {
+            start: match first + i {
+                0 => self.at,
+                index => self.unit_end(index - 1),
+            },
+            end: self.unit_end(first + i),
+            hash,
+        })
     }
 
     /// The units from the one that begins at that byte of data space on, each with its end; or

@@ -76,6 +76,17 @@ impl FileStorage {
         Ok(self.file.sync_data().map_err(|e| ("cannot sync", e))?)
     }
 
+    /// Opens a name that a file of any origin gave: nothing is followed, and it is a regular file.
+    pub fn open_hint(path: &Path) -> Result<Self> {
+        let storage = FileStorage::with(path, OFlags::RDONLY | OFlags::NOFOLLOW)?;
+        let fail = |why| Error::io(&storage.operand, why);
+        let stat = fs::fstat(&storage.file).map_err(|e| fail(("cannot look at it", e).into()))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(storage),
+            _ => Err(fail(Why::from("is no regular file"))),
+        }
+    }
+
     fn with(path: &Path, access: OFlags) -> Result<Self> {
         let operand = operand(path);
         let fail = |what| {

@@ -98,11 +98,6 @@ impl Index {
         Ok(leaf)
     }
 
-    /// Pages with such an extent are refused when they are loaded.
-    pub(crate) fn parentless(&self) -> Error {
-        self.corrupt("an extent refers to a parent, but the snapshot has none")
-    }
-
     /// What a tree covers.
     pub(crate) fn span(&self, kind: TreeKind) -> Span {
         match kind {

@@ -216,7 +216,7 @@ impl<'s> Writer<'s> {
         if let Some(entry) = self.parameters.streams.get_mut(stream as usize) {
             match target {
                 Target::Zero => entry.zero_size += len,
-                Target::Data(_) | Target::Parent { .. } => entry.data_size += len,
+                Target::Data(_) | Target::Parent(_) => entry.data_size += len,
             }
         }
         self.logical += len;
@@ -270,6 +270,7 @@ impl<'s> Writer<'s> {
             units: self.unit_count,
             stored_size: self.stored_size,
             dictionary: self.dictionary,
+            ancestors: None,
             trees,
             streams: std::mem::take(streams),
         };
@@ -451,18 +452,7 @@ fn continues(last: &ExtentEntry, target: &Target) -> bool {
     match (last.target, *target) {
         (Target::Zero, Target::Zero) => true,
         (Target::Data(a), Target::Data(b)) => a + last.len == b,
-        (
-            Target::Parent {
-                ancestor: a1,
-                stream: s1,
-                at: o1,
-            },
-            Target::Parent {
-                ancestor: a2,
-                stream: s2,
-                at: o2,
-            },
-        ) => (a1, s1) == (a2, s2) && o1 + last.len == o2,
+        (Target::Parent(_), Target::Parent(b)) => last.target.skip(last.len) == Target::Parent(b),
         _ => false,
     }
 }

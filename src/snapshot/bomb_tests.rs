@@ -433,7 +433,7 @@ fn buffers_of_all_threads_fit_their_limit() {
             for threads in [1, 2, 3, 32, 256] {
                 for (team, each) in [
                     super::verify::team(threads, &root),
-                    super::extract::team(threads, 1 << 40, &root),
+                    super::extract::team(threads, 1 << 40, root.block_size, root.block_len_max()),
                 ] {
                     let held = team * each;
                     assert!((1..=threads as usize).contains(&team));
@@ -453,8 +453,10 @@ fn buffers_of_all_threads_fit_their_limit() {
 fn sample_root() -> RootPage {
     let mut root = open_bytes(Draft::of_blocks(1, 4096).seal())
         .unwrap()
+        .chain
         .index
-        .root;
+        .root
+        .clone();
     root.data_size = 1 << 40;
     root
 }

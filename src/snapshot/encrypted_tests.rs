@@ -153,7 +153,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 }
 
 fn blocks(snapshot: &Snapshot) -> Vec<Block> {
-    let leaf = snapshot.index.block_leaf(0).unwrap();
+    let leaf = snapshot.chain.index.block_leaf(0).unwrap();
     leaf.blocks().unwrap().blocks.clone()
 }
 
@@ -299,7 +299,10 @@ fn hashes_of_units_and_pieces_are_keyed() {
     let input = noise(8, 32 * 4096);
     let file = build(&input, uncompressed(), UnitKind::Page, 1, &fixed(8));
     let snapshot = open(file.clone()).unwrap();
-    let leaf = snapshot.index.leaf(TreeKind::Units, PageKey::default());
+    let leaf = snapshot
+        .chain
+        .index
+        .leaf(TreeKind::Units, PageKey::default());
     let leaf = leaf.unwrap();
     let hashes = &leaf.units().unwrap().hashes;
     for (unit, hash) in input.chunks(4096).zip(hashes) {

@@ -31,7 +31,7 @@ impl From<Target> for ExtentKind {
         match target {
             Target::Data(_) => ExtentKind::Data,
             Target::Zero => ExtentKind::Zero,
-            Target::Parent { .. } => ExtentKind::Parent,
+            Target::Parent(_) => ExtentKind::Parent,
         }
     }
 }
@@ -41,7 +41,7 @@ impl Snapshot {
     /// same kind. Reads at most one page for each level of the tree of extents.
     pub fn extent(&self, stream: u32, offset: u64) -> Result<Extent> {
         self.check_range(stream, offset, 1)?;
-        let leaf = self.index.extent_leaf(stream, offset)?;
+        let leaf = self.chain.index.extent_leaf(stream, offset)?;
         let mut runs = leaf.extents()?.runs(offset);
         let first = runs
             .next()

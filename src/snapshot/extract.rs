@@ -14,7 +14,6 @@ use super::in_place::{Holders, InPlace};
 use super::team::{self, Beat};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, operand};
-use crate::format::RootPage;
 use crate::sink::{Existing, PendingFile, Sync};
 use crate::source::leads_to;
 
@@ -110,7 +109,8 @@ impl Snapshot {
             done: AtomicU64::new(0),
             written: AtomicU64::new(0),
         };
-        let (threads, _) = team(options.threads, size, &self.index.root);
+        let (block_size, block_len) = (self.chain.block_size_max(), self.chain.block_len_max());
+        let (threads, _) = team(options.threads, size, block_size, block_len);
         let written = || copy.written.load(Ordering::Relaxed);
         let progress = || (copy.done.load(Ordering::Relaxed), written());
         let copied = team::run(threads, control, progress, |beat| copy.work(beat));
@@ -126,22 +126,24 @@ impl Snapshot {
 
     /// What cannot be looked at is told by what creates or opens it.
     fn refuse_itself(&self, path: &Path) -> Result<()> {
-        match self.index.storage.file() {
-            Some(file) if leads_to(path, file) == Ok(true) => {}
-            _ => return Ok(()),
-        }
+        let is_it = |file| leads_to(path, file) == Ok(true);
+        // What it leans on is as much a part of it.
+        let mut files = self.chain.files();
+        let Some(index) = files.find(|index| index.storage.file().is_some_and(is_it)) else {
+            return Ok(());
+        };
         Err(Error::InvalidArgument(format!(
             "output '{}': is the snapshot '{}' itself; give another file",
             operand(path),
-            self.index.operand()
+            index.operand()
         )))
     }
 }
 
 /// Threads for `size` bytes of a stream, and the bytes of each one's buffers: a piece, a stored
 /// block and a decoded one.
-pub(super) fn team(requested: u32, size: u64, root: &RootPage) -> (usize, usize) {
-    let each = piece_len(root) as usize + 2 * root.block_len_max() as usize;
+pub(super) fn team(requested: u32, size: u64, block_size: u32, block_len: u32) -> (usize, usize) {
+    let each = piece_len(block_size) as usize + 2 * block_len as usize;
     let threads = team::team_size(requested, size, each, BUFFERS_MAX);
     (threads, each)
 }

@@ -8,7 +8,7 @@ use super::testing::{Counted, Draft, Leaves, open_encrypted, options};
 use super::{Snapshot, VerifyReport};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::format::{Codec, NodePage, Pointer, RootPage, Target, TreeKind};
+use crate::format::{Codec, NodePage, ParentPlace, Pointer, RootPage, Target, TreeKind};
 
 /// Drafts, each plain and encrypted. HEXZ_TEST_CASES for more.
 const CASES: u64 = 300;
@@ -133,11 +133,11 @@ fn lie_in_leaves(r: &Random, leaves: &mut Leaves) {
                         (target, 2) => {
                             let (ancestor, stream) = (r.next() as u16, r.next() as u16);
                             let at = r.next() >> r.below(64);
-                            *target = Target::Parent {
+                            *target = Target::Parent(ParentPlace {
                                 ancestor,
                                 stream,
                                 at,
-                            };
+                            });
                         }
                         (target, _) => *target = Target::Data(r.odd(4096)),
                     }

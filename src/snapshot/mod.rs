@@ -4,8 +4,9 @@
 //! through the tree of blocks to a stored block ([`index`](crate::index)). Pages and decoded blocks
 //! are kept in two bounded caches; no lock is held while anything is read or decoded.
 
-mod block;
+mod ancestors;
 mod damage;
+mod diff;
 mod extent;
 mod extract;
 mod in_place;
@@ -27,7 +28,11 @@ mod lies_tests;
 mod secrets_tests;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod thin_tests;
 
+pub use ancestors::Ancestor;
+pub use diff::{Change, Difference};
 pub use extent::{Extent, ExtentKind};
 pub use extract::{ExtractMode, ExtractOptions};
 pub use in_place::Holders;
@@ -35,10 +40,11 @@ pub use rekey::{Operation, RekeyRequest, rekey};
 pub use source::StreamSource;
 pub use verify::VerifyReport;
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Result};
 use crate::format::{Hash, StreamEntry, VERSION};
-use crate::index::Index;
-use crate::index::cache::Cache;
+use crate::index::Chain;
 pub use crate::index::{CACHE_DEFAULT, OpenOptions, Storage};
 
 /// Bytes of stream names that an error text tells before it stops.
@@ -52,9 +58,9 @@ const NAMES_TOLD: usize = 1 << 10;
 /// with and 256 KiB; buffers kept between reads at most 4 MiB and sixteen decoding contexts; each
 /// running read, two blocks of the largest size that the root page allows.
 pub struct Snapshot {
-    pub(crate) index: Index,
-    /// Decoded blocks by their place in data space.
-    blocks: Cache<Vec<u8>>,
+    pub(crate) chain: Chain,
+    /// Logical bytes that come from each ancestor, once they were counted.
+    inherited: OnceLock<Vec<u64>>,
 }
 
 /// What there is to say about a snapshot.
@@ -92,39 +98,50 @@ impl Snapshot {
     /// What there is to say about it. Reads nothing.
     pub fn info(&self) -> Info {
         Info {
-            root: self.index.hash,
-            parent_root: Hash::default(),
+            root: self.chain.index.hash,
+            parent_root: self
+                .chain
+                .index
+                .lineage
+                .as_ref()
+                .map_or([0; 32], |l| l.parent),
             format_version: VERSION,
-            stream_count: self.index.root.streams.len() as u32,
-            encrypted: self.index.header.is_encrypted(),
-            cdc: self.index.root.is_cdc(),
-            compression: self.index.root.compression.into(),
-            level: self.index.root.level,
-            block_size: self.index.root.block_size,
-            dictionary_size: self.index.root.dictionary.map_or(0, |p| p.decoded_len),
-            file_size: self.index.storage.size(),
+            stream_count: self.chain.index.root.streams.len() as u32,
+            encrypted: self.chain.index.header.is_encrypted(),
+            cdc: self.chain.index.root.is_cdc(),
+            compression: self.chain.index.root.compression.into(),
+            level: self.chain.index.root.level,
+            block_size: self.chain.index.root.block_size,
+            dictionary_size: self
+                .chain
+                .index
+                .root
+                .dictionary
+                .map_or(0, |p| p.decoded_len),
+            file_size: self.chain.index.storage.size(),
             logical_size: self.logical_size(),
-            blocks: self.index.root.blocks,
+            blocks: self.chain.index.root.blocks,
         }
     }
 
     /// Whether this thread is within a read of what it lies in: see [`Storage::is_within`].
     pub fn is_within_storage(&self) -> bool {
-        self.index.storage.is_within()
+        let mut files = self.chain.files();
+        files.any(|index| index.storage.is_within())
     }
 
     /// The streams in order.
     pub fn streams(&self) -> &[StreamEntry] {
-        &self.index.root.streams
+        &self.chain.index.root.streams
     }
 
     /// Index of the stream of that name. One that is no UTF-8 is no stream's.
     pub fn find(&self, name: &[u8]) -> Result<u32> {
-        let mut streams = self.index.root.streams.iter();
+        let mut streams = self.chain.index.root.streams.iter();
         let index = streams.position(|s| s.name.as_bytes() == name);
         index.map(|i| i as u32).ok_or_else(|| {
             let mut names = String::new();
-            for stream in &self.index.root.streams {
+            for stream in &self.chain.index.root.streams {
                 let comma = if names.is_empty() { "" } else { ", " };
                 if names.len() > NAMES_TOLD {
                     names += ", and more";
@@ -134,24 +151,30 @@ impl Snapshot {
             }
             Error::NoStream(format!(
                 "'{}': no stream is named '{}'; there are: {names}",
-                self.index.operand(),
+                self.chain.index.operand(),
                 String::from_utf8_lossy(name).escape_debug(),
             ))
         })
     }
 
     fn stream(&self, index: u32) -> Result<&StreamEntry> {
-        self.index.root.streams.get(index as usize).ok_or_else(|| {
-            Error::NoStream(format!(
-                "'{}': no stream has index {index}; there are {}",
-                self.index.operand(),
-                self.index.root.streams.len()
-            ))
-        })
+        self.chain
+            .index
+            .root
+            .streams
+            .get(index as usize)
+            .ok_or_else(|| {
+                Error::NoStream(format!(
+                    "'{}': no stream has index {index}; there are {}",
+                    self.chain.index.operand(),
+                    self.chain.index.root.streams.len()
+                ))
+            })
     }
 
     fn logical_size(&self) -> u64 {
-        self.index
+        self.chain
+            .index
             .root
             .streams
             .iter()

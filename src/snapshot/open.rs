@@ -1,22 +1,20 @@
 //! Opening a snapshot to read its streams.
 
+use std::sync::OnceLock;
+
 use super::Snapshot;
 use crate::error::Result;
-use crate::index::cache::Cache;
-use crate::index::{Index, OpenOptions, Storage};
+use crate::index::{Chain, OpenOptions, Storage};
 use crate::keyring::PasswordFn;
 
 impl Snapshot {
-    /// Opens a snapshot, in at most four reads and 64 KiB.
-    ///
-    /// Magic, version, features and checksums are checked in this order, then the file's length,
-    /// the root hash, and whether it is the expected one. Then `password` is asked if the file is
-    /// encrypted.
+    /// Opens a snapshot, as [`Chain::open`] says.
     pub fn open(
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
     ) -> Result<Snapshot> {
-        Ok(Snapshot::new(Index::open(options, password)?, options))
+        let chain = Chain::open(options, password)?;
+        Ok(Snapshot::new(chain))
     }
 
     /// Opens a snapshot that lies in `storage`, whatever the path in `options`.
@@ -25,16 +23,19 @@ impl Snapshot {
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
     ) -> Result<Snapshot> {
-        let index = Index::from_storage(storage, options, password)?;
-        Ok(Snapshot::new(index, options))
+        let chain = Chain::from_storage(storage.into(), options, password)?;
+        Ok(Snapshot::new(chain))
     }
 
-    fn new(index: Index, options: &OpenOptions<'_>) -> Snapshot {
-        let (_, blocks) = options.shares();
-        let block_len = index.root.block_len_max() as usize;
+    fn new(chain: Chain) -> Self {
         Snapshot {
-            blocks: Cache::new(blocks, block_len),
-            index,
+            chain,
+            inherited: OnceLock::new(),
         }
+    }
+
+    /// The file and what it leans on, to be shared.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 }

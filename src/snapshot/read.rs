@@ -4,6 +4,7 @@ use super::Snapshot;
 use super::team::Beat;
 use crate::error::{Error, Result};
 use crate::format::Target;
+use crate::index::data::split_off;
 use crate::index::scratch::Lease;
 
 impl Snapshot {
@@ -15,7 +16,7 @@ impl Snapshot {
         }
         Err(Error::OutOfRange(format!(
             "'{}': {len} bytes at {offset} of stream '{}' go beyond its end at {}",
-            self.index.operand(),
+            self.chain.index.operand(),
             entry.name.escape_debug(),
             entry.size
         )))
@@ -33,56 +34,52 @@ impl Snapshot {
     }
 
     fn read_runs(&self, stream: u32, mut offset: u64, mut out: &mut [u8]) -> Result<()> {
-        let mut lease = self.index.pool.lease();
+        let mut lease = self.chain.index.pool.lease();
         let mut before = None;
         while !out.is_empty() {
-            let leaf = self.index.next_extent_leaf(stream, offset, &mut before)?;
+            let leaf = self
+                .chain
+                .index
+                .next_extent_leaf(stream, offset, &mut before)?;
             for run in leaf.extents()?.runs(offset) {
                 if out.is_empty() {
                     break;
                 }
                 let part = split_off(&mut out, run.len);
-                match run.target {
-                    Target::Zero => part.fill(0),
-                    Target::Data(at) => self.read_data(at, part, &mut lease, &mut || Ok(()))?,
-                    Target::Parent { .. } => return Err(self.index.parentless()),
-                }
+                self.read_target(run.target, part, &mut lease, &mut || Ok(()))?;
                 offset = run.at + run.len;
             }
         }
         Ok(())
     }
 
-    /// Fills `out` from data space, with a beat for each block.
-    pub(super) fn read_data(
+    /// Fills `out` with what lies at a target, with a beat for each block.
+    pub(super) fn read_target(
         &self,
-        mut at: u64,
+        target: Target,
         mut out: &mut [u8],
         lease: &mut Lease<'_>,
         beat: &mut Beat<'_>,
     ) -> Result<()> {
-        while !out.is_empty() {
-            let leaf = self.index.block_leaf(at)?;
-            for block in leaf.blocks()?.from(at) {
-                if out.is_empty() {
-                    break;
-                }
-                beat()?;
-                let part = split_off(&mut out, block.end() - at);
-                self.read_block(block, (at - block.at) as usize, part, lease)?;
-                at = block.end();
+        match target {
+            Target::Zero => {
+                out.fill(0);
+                Ok(())
+            }
+            Target::Data(at) => self.chain.index.read_data(at, out, lease, beat),
+            Target::Parent(place) => {
+                let len = out.len() as u64;
+                self.chain.inherited(&place, len, &mut |ancestor, run| {
+                    let part = split_off(&mut out, run.len);
+                    match run.target {
+                        Target::Data(at) => ancestor.read_data(at, part, lease, beat)?,
+                        _ => part.fill(0),
+                    }
+                    Ok(())
+                })
             }
         }
-        Ok(())
     }
-}
-
-/// Takes the first `len` bytes of what is left, or all of it.
-fn split_off<'a>(out: &mut &'a mut [u8], len: u64) -> &'a mut [u8] {
-    let len = usize::try_from(len).map_or(out.len(), |len| len.min(out.len()));
-    let (part, rest) = std::mem::take(out).split_at_mut(len);
-    *out = rest;
-    part
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::crypto::{KdfCost, Place};
 use crate::error::{Error, Result, Why, operand};
 use crate::format::{SLOTS, SLOTS_AT};
 use crate::index::FileStorage;
-use crate::index::open::Ends;
+use crate::index::open::{Ends, Slots};
 use crate::keyring::{
     Locked, PasswordFn, Purpose, Request, Unlocked, add_slot, ask, check_cost, slot_cost,
     unlock_asking,
@@ -57,7 +57,7 @@ pub fn rekey(
     } = *request;
     let operand = operand(path);
     let storage = FileStorage::open_to_change(path)?;
-    let ends = Ends::read(&storage, control)?;
+    let ends = Ends::read(&storage, Slots::Read, control)?;
     let Some(copies) = &ends.slots else {
         return Err(Error::NotEncrypted {
             operand,

@@ -170,6 +170,7 @@ fn child() {
         allow_plain: false,
         cancel: None,
         kdf_memory_max_kib: 0,
+        ancestors: Default::default(),
     };
     let snapshot = Snapshot::open(&options, Some(&mut password)).unwrap();
     let mut bytes = [0; 5000];

@@ -32,7 +32,7 @@ impl StreamSource {
 
 impl Source for StreamSource {
     fn operand(&self) -> &str {
-        self.snapshot.index.operand()
+        self.snapshot.chain.index.operand()
     }
 
     fn size(&self) -> u64 {
@@ -49,7 +49,7 @@ impl Source for StreamSource {
 
     fn memory(&self) -> usize {
         // A stored block, and a decoded one on its way into the cache.
-        2 * self.snapshot.index.root.block_len_max() as usize
+        2 * self.snapshot.chain.block_len_max() as usize
     }
 
     fn read_deferring(&self, offset: u64, buf: &mut [u8], later: &mut Vec<Deferred>) -> Result<()> {
@@ -81,10 +81,14 @@ impl Source for StreamSource {
     }
 
     fn reads(&self, path: &Path) -> rustix::io::Result<bool> {
-        match self.snapshot.index.storage.file() {
-            Some(file) => leads_to(path, file.as_fd()),
-            None => Ok(false),
+        for index in self.snapshot.chain.files() {
+            if let Some(file) = index.storage.file()
+                && leads_to(path, file.as_fd())?
+            {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 }
 

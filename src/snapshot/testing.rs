@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Why};
 use crate::keyring::{Answer, Request};
 
 mod draft;
+pub mod thin;
 
 pub use draft::{Draft, Leaves, data, zero};
 
@@ -147,6 +148,7 @@ pub fn options(cache_size: u64) -> OpenOptions<'static> {
         allow_plain: false,
         cancel: None,
         kdf_memory_max_kib: 0,
+        ancestors: Default::default(),
     }
 }
 

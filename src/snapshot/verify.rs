@@ -3,6 +3,7 @@
 
 mod blocks;
 mod extents;
+mod inherited;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,9 +16,9 @@ use crate::control::{Control, Phase};
 use crate::error::{Error, Result};
 use crate::format::{PageKey, RootPage, TreeKind};
 use crate::index::cache::Cache;
-use crate::index::open::Ends;
+use crate::index::open::{Ends, Slots};
 use crate::index::tree::{Broken, Leaf, PageCache};
-use crate::index::{Index, PAGE_WEIGHT};
+use crate::index::{Chain, Index, PAGE_WEIGHT};
 use blocks::Cursor;
 
 /// Index pages kept while checking.
@@ -64,18 +65,18 @@ impl Snapshot {
         report: &mut VerifyReport,
     ) -> Result<()> {
         *report = VerifyReport::default();
-        if let Some(keys) = &self.index.keys {
+        if let Some(keys) = &self.chain.index.keys {
             keys.check_alive()?;
         }
         let total = self.logical_size();
         control.begin(Phase::Verify, total, 0)?;
-        let check = Check::new(&self.index)?;
+        let check = Check::new(&self.chain)?;
         check.ends(control)?;
-        let (threads, _) = team(threads, &self.index.root);
+        let (threads, _) = team(threads, &self.chain.index.root);
         // Decoded bytes stand for the logical ones that share them.
         let scale = |done: u64| {
-            let scaled =
-                u128::from(done) * u128::from(total) / u128::from(self.index.root.data_size.max(1));
+            let scaled = u128::from(done) * u128::from(total)
+                / u128::from(self.chain.index.root.data_size.max(1));
             scaled as u64
         };
         let progress = || (scale(check.done.load(Ordering::Relaxed)), 0);
@@ -98,6 +99,7 @@ pub(super) fn team(requested: u32, root: &RootPage) -> (usize, usize) {
 
 /// One check, shared by its threads.
 struct Check<'a> {
+    chain: &'a Chain,
     index: &'a Index,
     /// Its own, so that each page comes from the file once more.
     pages: PageCache,
@@ -123,8 +125,10 @@ fn damage_text(error: Error) -> Result<String> {
 }
 
 impl<'a> Check<'a> {
-    fn new(index: &'a Index) -> Result<Self> {
+    fn new(chain: &'a Chain) -> Result<Self> {
+        let index = &*chain.index;
         let mut check = Check {
+            chain,
             index,
             pages: Cache::new(PAGES_CACHE, PAGE_WEIGHT),
             has_dictionary: false,
@@ -136,6 +140,10 @@ impl<'a> Check<'a> {
             checked: AtomicU64::new(0),
             walked: AtomicU64::new(0),
         };
+        if let Some(pointer) = &index.root.ancestors {
+            let file_len = index.bounds().file_len(pointer.stored_len);
+            check.tiling.add(pointer.offset, file_len.into());
+        }
         if let Some(pointer) = &index.root.dictionary {
             let file_len = index.bounds().file_len(pointer.stored_len);
             check.tiling.add(pointer.offset, file_len.into());
@@ -150,14 +158,14 @@ impl<'a> Check<'a> {
     /// Reads both ends of the file again.
     fn ends(&self, control: &Control<'_>) -> Result<()> {
         let storage = &*self.index.storage;
-        let read = || Ends::read(storage, control);
+        let read = || Ends::read(storage, Slots::Read, control);
         match read() {
             Ok(ends) if ends.footer.root == self.index.hash => {
                 // Read while somebody changes a password, key slots may look torn: the second look
                 // decides.
-                let checked = ends
-                    .check_macs(self.index)
-                    .or_else(|_| read()?.check_macs(self.index));
+                let checked = self
+                    .sealed_ends(&ends)
+                    .or_else(|_| self.sealed_ends(&read()?));
                 if let Err(error) = checked {
                     self.damage.elsewhere(damage_text(error)?);
                 }
@@ -172,6 +180,24 @@ impl<'a> Check<'a> {
             Err(error) => self.damage.elsewhere(damage_text(error)?),
         }
         Ok(())
+    }
+
+    /// What else of the ends is read when the file is opened.
+    fn sealed_ends(&self, ends: &Ends) -> Result<()> {
+        let Index {
+            header,
+            keys,
+            root,
+            storage,
+            ..
+        } = self.index;
+        if let Some(keys) = keys {
+            ends.check_macs(header, keys, storage.operand())?;
+        }
+        match root.ancestors {
+            Some(_) => ends.ancestors(&**storage, keys.as_deref(), root).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The leaf that begins at `key`; each page on the way that begins there counts as seen.

@@ -28,8 +28,6 @@ static void check_nothing_done(const char *about)
 static void parents(void)
 {
     hexz_build_opts build = build_here();
-    hexz_open_opts opening = HEXZ_INIT(hexz_open_opts);
-    hexz_snapshot *opened = NULL;
 
     build.parent = in_folder("disk.hxz");
     CHECK_STATUS(hexz_build(&build), LATER);
@@ -38,16 +36,6 @@ static void parents(void)
     CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
     build.parent = NULL;
     CHECK_STATUS(hexz_build(&build), LATER);
-
-    opening.path = in_folder("disk.hxz");
-    opening.parent = in_folder("disk.hxz");
-    CHECK_STATUS(hexz_snapshot_open(&opening, &opened), LATER);
-    CHECK_TEXT("parent");
-    opening.parent_snapshot = snapshot;
-    CHECK_STATUS(hexz_snapshot_open(&opening, &opened), HEXZ_ERR_INVALID_ARGUMENT);
-    opening.parent = NULL;
-    CHECK_STATUS(hexz_snapshot_open(&opening, &opened), LATER);
-    CHECK(opened == NULL);
     check_nothing_done("parents");
 }
 
@@ -119,21 +107,9 @@ static void encrypted_parents(void)
     check_nothing_done("encrypted parents");
 }
 
-static int32_t find_ancestor(void *user_data, hexz_ancestor *ancestor)
-{
-    (void)user_data;
-    (void)ancestor;
-    callbacks++;
-    return 1;
-}
-
-static void ancestors(void)
+static void bases_of_a_build(void)
 {
     hexz_build_opts build = build_here();
-    hexz_open_opts opening = HEXZ_INIT(hexz_open_opts);
-    hexz_ancestor_info ancestor = HEXZ_INIT(hexz_ancestor_info);
-    hexz_info info = HEXZ_INIT(hexz_info);
-    hexz_snapshot *opened = NULL;
     const hexz_snapshot *bases[2], *many[65];
     static const size_t counts[] = {65, 66, SIZE_MAX / sizeof(void *) + 2, SIZE_MAX};
     size_t i;
@@ -170,28 +146,7 @@ static void ancestors(void)
         build.bases = many;
     }
 
-    opening.path = in_folder("disk.hxz");
-    opening.ancestor = find_ancestor;
-    CHECK_STATUS(hexz_snapshot_open(&opening, &opened), LATER);
-    CHECK_TEXT("ancestor");
-    CHECK(opened == NULL);
-    CHECK_OK(hexz_snapshot_info(snapshot, &info));
-    CHECK_EQ(info.ancestor_count, 0);
-    CHECK_EQ(info.reserved2, 0);
-    CHECK_STATUS(hexz_snapshot_ancestor(snapshot, 0, &ancestor), LATER);
-    CHECK_TEXT("ancestors");
-    check_nothing_done("ancestors");
-}
-
-static void differences(void)
-{
-    hexz_extent extent = HEXZ_INIT(hexz_extent);
-    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, 0, &extent), LATER);
-    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, sizeof(disk) - 1, &extent), LATER);
-    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 0, sizeof(disk), &extent), HEXZ_ERR_OUT_OF_RANGE);
-    CHECK_STATUS(hexz_snapshot_diff(snapshot, 1, snapshot, 0, 0, &extent), HEXZ_ERR_NO_STREAM);
-    CHECK_STATUS(hexz_snapshot_diff(snapshot, 0, snapshot, 1, 0, &extent), HEXZ_ERR_NO_STREAM);
-    CHECK_EQ(extent.len, 0);
+    check_nothing_done("bases");
 }
 
 /* Streams of live memory, of which there can be none yet. */
@@ -408,9 +363,8 @@ int main(void)
     entries = entries_here();
     parents();
     builders();
-    ancestors();
+    bases_of_a_build();
     encrypted_parents();
-    differences();
     live_streams();
     profile_features();
     regions_of_memory();

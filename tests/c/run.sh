@@ -26,7 +26,7 @@ cc=${CC:-gcc}
 cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
-programs=(version nulls structs flags profiles lasterror errors outputs changing full later pull streams
+programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin pull streams
     qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
     password encrypted rekey rekey_torn secrets hostile_encrypted storage sink)
 # fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
@@ -106,6 +106,7 @@ build() {
 run() {
     local mode=$1 program=$out/$1/$2 arguments=() command=(timeout -k 10 "$limit")
     [ "$2" = dlopen ] && arguments=("$out/lib/libhexz.so.0")
+    [ "$2" = thin ] && arguments=("$root/tests/decoder/golden")
     case $mode in
     valgrind)
         command+=(valgrind --quiet --error-exitcode=97 --leak-check=full --num-callers=30

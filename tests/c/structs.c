@@ -364,7 +364,7 @@ static const struct shape shapes[] = {
     {"hexz_sink (extract)", 48, sizeof(hexz_sink), LATER, fill_sink, call_extract_sink},
     {"hexz_storage", 48, sizeof(hexz_storage), LATER, fill_storage, call_storage},
     {"hexz_ancestor_info", 312, sizeof(hexz_ancestor_info), LATER_WRITE, fill_nothing, call_ancestor},
-    {"hexz_extent (diff)", 32, sizeof(hexz_extent), LATER_WRITE, fill_nothing, call_diff},
+    {"hexz_extent (diff)", 32, sizeof(hexz_extent), WRITE, fill_nothing, call_diff},
     {"hexz_ram (live)", 40, sizeof(hexz_ram), LATER, fill_ram, call_live_ram},
     {"hexz_ram (pager)", 40, sizeof(hexz_ram), LATER, fill_ram, call_pager_ram},
     {"hexz_live_opts", 56, sizeof(hexz_live_opts), LATER, fill_live, call_live},

@@ -393,7 +393,7 @@ def feature_bits(scene):
         Case("not marked as encrypted, fields of the header wiped", scene.edited((HEADER_AT, as_plain)), CORRUPT, None),
         Case("not marked as encrypted, nor in the footer", footer_as_plain, CORRUPT, None),
         Case("a plain file marked as encrypted", encrypted_bit),
-        Case("marked as thin too", scene.edited((HEADER_AT, put("<Q", 16, 3))), UNSUPPORTED),
+        Case("marked as thin too", scene.edited((HEADER_AT, put("<Q", 16, 3)))),
         Case("an unknown incompat bit too", scene.edited((HEADER_AT, put("<Q", 16, 1 | 1 << 40))), UNSUPPORTED),
     ]
 

@@ -253,7 +253,7 @@ def must_refuse(snapshot, edits, says, files):
 def in_the_clear():
     """Edits under MACs that are right."""
     return [
-        ({"header": put("<Q", 16, 3)}, "incompat bits 1 (thin)"),
+        ({"header": put("<Q", 16, 3)}, "no page of ancestors"),
         ({"header": put("<I", 12, 8192)}, "its length"),
         ({"header": put("<B", 112, 1)}, "bytes 112 to 127"),
         ({"header": put("<B", 3968, 1)}, "bytes 3968 to 4091"),

@@ -79,9 +79,9 @@ def header_and_footer():
     return [
         ({"header": put("<I", 8, 2)}, "version 2"),
         ({"header": put("<Q", 16, 4)}, "incompat bits 2 (references)"),
-        ({"header": put("<Q", 16, 2)}, "incompat bits 1 (thin)"),
+        ({"header": put("<Q", 16, 2)}, "no page of ancestors"),
         ({"header": put("<Q", 16, 1)}, "a sealed root page of"),
-        ({"header": both(put("<Q", 16, 6), feature(1, 1, b"sealed"))}, "incompat bits 1 (thin), 2 (references)"),
+        ({"header": both(put("<Q", 16, 6), feature(1, 1, b"sealed"))}, "incompat bits 2 (references)"),
         ({"header": both(put("<Q", 16, 1 << 40), feature(1, 40, b"later"))}, "incompat bits 40 (later)"),
         ({"header": put("<I", 12, 8192)}, "its length"),
         ({"header": put("<B", 47, 1)}, "bytes 32 to 127"),

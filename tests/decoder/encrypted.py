@@ -57,6 +57,9 @@ class FileKey:
         self._sealing_key = kdf("sealing", self.key)
         self._unit_hash_key = kdf("unit hash", self.key)
 
+    def inherit(self, unit_hash_key):
+        self._unit_hash_key = bytes(unit_hash_key)
+
     def piece_hash(self, piece):
         return mac(self._piece_hash_key, piece)
 

@@ -24,13 +24,22 @@ from verify import verify
 ZEROS = bytes(1 << 20)
 
 
+def beside(path, hint):
+    """What lies beside a snapshot under a name that it records for another one."""
+    place = os.path.join(os.fsencode(os.path.dirname(path)), hint)
+    if not hint or os.path.islink(place) or not os.path.isfile(place):
+        return None
+    with open(place, "rb") as file:
+        return file.read()
+
+
 def load(path, password=None):
     """The snapshot in a file, which stays mapped and is not read as a whole."""
     with open(path, "rb") as file:
         # Nothing cannot be mapped.
         empty = os.fstat(file.fileno()).st_size == 0
         content = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return Snapshot(content, password)
+        return Snapshot(content, password, find=lambda root, hint: beside(path, hint))
 
 
 def load_given(options):
@@ -62,6 +71,8 @@ def info(options):
         ("units", snapshot.unit_count),
         ("dictionary", snapshot.dictionary_pointer.decoded if snapshot.dictionary_pointer else "none"),
     ]
+    for one in snapshot.named:
+        rows.append(("leans on", f"{one.root.hex()} ({one.hint.decode('ascii', 'backslashreplace') or 'no name'})"))
     rows += [(f"tree of {TREE_NAMES[tree]}", f"height {height}") for tree, (height, _) in snapshot.trees.items()]
     for stream in snapshot.streams:
         parts = f"{stream.data} data, {stream.zeros} zeros, {stream.stored} stored"

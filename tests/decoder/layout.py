@@ -10,11 +10,14 @@ HEADER_MAGIC = bytes.fromhex("8948585A0D0A1A0A")
 FOOTER_MAGIC = bytes.fromhex("894858450D0A1A0A")
 VERSION = 1
 ROOT_CONTEXT = "hexz 2026-11-22 snapshot root v1"
-ENCRYPTED = 1  # the incompat bit
-LATER_FEATURES = {1: "thin", 2: "references"}  # incompat bits of the page that are not read here
+ENCRYPTED, THIN = 1, 2  # the incompat bits
+LATER_FEATURES = {2: "references"}  # incompat bits of the page that are not read here
 
 MAX_INDEX_PAGE = 16384
 MAX_ROOT_PAGE = 32768
+MAX_ANCESTORS_PAGE = 32768
+MAX_WITH_ROOT_PAGE = 49152
+MAX_ANCESTORS = 64
 MAX_BLOCK = 1 << 24
 MAX_DICTIONARY = 114688
 MAX_WINDOW = 1 << 27
@@ -29,11 +32,11 @@ TREE_NAMES = {EXTENTS: "extents", BLOCKS: "blocks", UNITS: "units"}
 STREAM_KINDS = {1: "disk", 2: "memory", 3: "blob"}
 COMPRESSIONS = {0: "none", 1: "lz4", 2: "zstd"}
 STORED, LZ4, ZSTD, ZSTD_DICTIONARY = 0, 1, 2, 3
-DATA, ZERO = 1, 2
+DATA, ZERO, PARENT = 1, 2, 3
 NOTHING = bytes(56)
 
 # Kinds of pieces.
-DICTIONARY_PIECE, INDEX_PIECE, ROOT_PIECE, BLOCK_PIECE = 1, 2, 3, 4
+DICTIONARY_PIECE, INDEX_PIECE, ROOT_PIECE, BLOCK_PIECE, ANCESTORS_PIECE = 1, 2, 3, 4, 5
 
 
 class Damaged(Exception):
@@ -56,7 +59,11 @@ class NotEncrypted(Exception):
     """A password was given for a plain file."""
 
 
-FAULTS = (Damaged, Unsupported, PasswordRequired, WrongPassword, NotEncrypted)
+class Lacking(Exception):
+    """A snapshot that this one leans on is not there, or is another one."""
+
+
+FAULTS = (Damaged, Unsupported, PasswordRequired, WrongPassword, NotEncrypted, Lacking)
 
 
 class Pointer(NamedTuple):
@@ -98,6 +105,14 @@ class Extent(NamedTuple):
     length: int
     data: int
     kind: int
+    ancestor: int = 0
+    stream: int = 0
+
+
+class Ancestor(NamedTuple):
+    root: bytes
+    key: bytes | None
+    hint: bytes
 
 
 class Block(NamedTuple):

@@ -13,8 +13,10 @@ from blake3 import blake3
 
 import slots
 from codec import lz4_block, zstd_dictionary, zstd_frame
-from encrypted import COMMITMENT_AT, IN_FOOTER, IN_HEADER, IN_SLOTS, TAG, Clear
+from ancestors import read_ancestors
+from encrypted import COMMITMENT_AT, IN_FOOTER, IN_HEADER, IN_SLOTS, TAG, Clear, FileKey
 from layout import (
+    ANCESTORS_PIECE,
     BLOCK_PIECE,
     BLOCKS,
     COMPRESSIONS,
@@ -30,6 +32,7 @@ from layout import (
     LATER_FEATURES,
     LEAST_CHUNK,
     LZ4,
+    MAX_ANCESTORS_PAGE,
     MAX_BLOCK,
     MAX_DATA_SPACE,
     MAX_DICTIONARY,
@@ -38,12 +41,15 @@ from layout import (
     MAX_ROOT_PAGE,
     MAX_STREAM,
     MAX_STREAMS,
+    MAX_WITH_ROOT_PAGE,
     NOTHING,
     PAGE,
+    PARENT,
     ROOT_CONTEXT,
     ROOT_PIECE,
     STORED,
     STREAM_KINDS,
+    THIN,
     TREE_NAMES,
     TREES,
     UNITS,
@@ -54,6 +60,7 @@ from layout import (
     Block,
     Damaged,
     Extent,
+    Lacking,
     NotEncrypted,
     Page,
     PasswordRequired,
@@ -74,24 +81,32 @@ class Snapshot:
 
     Opening checks header, footer, root hash, key slots and root page. Whatever else is read
     is checked as it is read; `verify` reads all of it and checks what only shows then.
+
+    `find` gives the content of the snapshot with a root, or None, for those that a thin one leans on; it is
+    asked with the root and the recorded name. Such an ancestor is opened with `as_ancestor`, the file key in a
+    tuple or None in one for a plain file: its slots and its own ancestors are not looked at.
     """
 
-    def __init__(self, content, password=None, expect_root=None):
+    def __init__(self, content, password=None, expect_root=None, find=None, as_ancestor=None):
         self.content = content
         self.body, self.keys, self.slots = HEADER, Clear(), None
         self._read_header()
         root_page = self._read_footer()
         must(expect_root in (None, self.root_hash), "footer: the root hash is not the expected one")
-        if self.encrypted:
+        if as_ancestor is not None:
+            root_page = self._unlock_as_ancestor(root_page, *as_ancestor)
+        elif self.encrypted:
             root_page = self._unlock(root_page, password)
         elif password is not None:
             raise NotEncrypted("a password was given for a file that is not encrypted")
         self.root_page = root_page
         self._read_root_page(root_page)
+        self._read_ancestors()
         self._dictionary = None
         self._numbered_block = functools.lru_cache(maxsize=16)(
             lambda number: self.block_content(self.block_table[number])
         )
+        self.ancestors = [] if as_ancestor is not None else [self._open_ancestor(one, find) for one in self.named]
 
     # --- header, footer, root page ----------------------------------------------------
 
@@ -103,16 +118,16 @@ class Snapshot:
         if version != VERSION:
             raise Unsupported(f"header: version {version}; this reader knows version {VERSION}")
         entries = [header[at : at + 64] for at in range(128, 3968, 64)]
-        if self.incompat & ~ENCRYPTED:
+        if self.incompat & ~(ENCRYPTED | THIN):
             # The checksum comes later, so these names may be anything.
             names = {e[1]: e[2:].rstrip(b"\0").decode("ascii", "backslashreplace") for e in entries if e[0] == 1}
             names |= LATER_FEATURES
-            lacking = [f"{bit} ({names.get(bit, 'unnamed')})" for bit in range(1, 64) if self.incompat >> bit & 1]
+            lacking = [f"{bit} ({names.get(bit, 'unnamed')})" for bit in range(2, 64) if self.incompat >> bit & 1]
             raise Unsupported(f"header: this reader lacks the features of incompat bits {', '.join(lacking)}")
         must_match_crc(header, "header")
         must(length == HEADER, f"header: its length is given as {length}")
         self.header, self.file_id = header, header[32:48]
-        self.encrypted = bool(self.incompat & ENCRYPTED)
+        self.encrypted, self.thin = bool(self.incompat & ENCRYPTED), bool(self.incompat & THIN)
         if self.encrypted:
             self.body = slots.BODY
             must_be_zero(header, 112, 128, "header")
@@ -180,8 +195,22 @@ class Snapshot:
             self.keys.commitment == self.header[COMMITMENT_AT : COMMITMENT_AT + 32],
             "header: the commitment is not to the file key",
         )
-        self.keys.must_match_mac(IN_HEADER, self.header, "header")
         self.keys.must_match_mac(IN_SLOTS, self.slots.page, "key slots")
+        return self._open_root_page(root_page)
+
+    def _unlock_as_ancestor(self, root_page, key):
+        must(self.encrypted == (key is not None), "page of ancestors of the child: it has a key, or none, wrongly")
+        if key is None:
+            return root_page
+        self.keys = FileKey(key, self.file_id)
+        must(
+            self.keys.commitment == self.header[COMMITMENT_AT : COMMITMENT_AT + 32],
+            "page of ancestors of the child: the key is of another file",
+        )
+        return self._open_root_page(root_page)
+
+    def _open_root_page(self, root_page):
+        self.keys.must_match_mac(IN_HEADER, self.header, "header")
         self.keys.must_match_mac(IN_FOOTER, self.footer, "footer")
         length = len(root_page) - TAG
         return self.keys.open(ROOT_PIECE, STORED, self.root_offset, root_page, length, self.footer[64:96], "root page")
@@ -212,7 +241,12 @@ class Snapshot:
         )
 
         self.dictionary_pointer = self.pointer(page, 56, MAX_DICTIONARY, f"{what}, dictionary")
-        must_be_zero(page, 112, 168, f"{what}, page of ancestors")
+        if self.thin:
+            self.ancestors_pointer = self.pointer(page, 112, MAX_ANCESTORS_PAGE, f"{what}, page of ancestors")
+            must(self.ancestors_pointer is not None, f"{what}: no page of ancestors in a thin file")
+        else:
+            self.ancestors_pointer = None
+            must_be_zero(page, 112, 168, f"{what}, page of ancestors")
         self.trees = {tree: self._tree(page, 168 + 64 * (tree - 1), f"{what}, {TREE_NAMES[tree]}") for tree in TREES}
 
         self.streams, at = [], 360
@@ -234,6 +268,32 @@ class Snapshot:
                 bool(self.trees[tree].height) == bool(present),
                 f"{what}: the tree of {TREE_NAMES[tree]} is wrongly empty or not",
             )
+
+    def _read_ancestors(self):
+        """What the page of ancestors says: the parent's root, and the ancestors as this file names them."""
+        self.parent, self.named = bytes(32), []
+        if self.ancestors_pointer is None:
+            return
+        what, held = "page of ancestors", self.ancestors_pointer.stored + self.keys.tag
+        must(
+            self.ancestors_pointer.offset + held == self.root_offset,
+            f"{what}: it does not end where the root page begins",
+        )
+        root_page = len(self.content) - FOOTER - self.root_offset
+        must(held + root_page <= MAX_WITH_ROOT_PAGE, f"{what}: {held} bytes beside a root page of {root_page}")
+        page = self.follow(ANCESTORS_PIECE, self.ancestors_pointer, what)
+        self.parent, inherited, self.named = read_ancestors(page, self.encrypted, what)
+        if inherited is not None:
+            self.keys.inherit(inherited)
+
+    def _open_ancestor(self, named, find):
+        content = find(named.root, named.hint) if find else None
+        if content is None:
+            raise Lacking(f"leans on the snapshot with root {named.root.hex()}, which is not there")
+        ancestor = Snapshot(content, as_ancestor=(named.key,))
+        if ancestor.root_hash != named.root:
+            raise Lacking(f"leans on root {named.root.hex()}, found {ancestor.root_hash.hex()}")
+        return ancestor
 
     def _read_stream(self, page, at, what):
         must(len(page) - at >= 40, f"{what}: cut off")
@@ -340,24 +400,30 @@ class Snapshot:
     def extents_of(self, leaf):
         what, n = f"leaf of extents at {leaf.pointer.offset}", leaf.count
         lengths, data, kinds, ancestors, ancestor_streams = _columns(leaf, f"<{n}Q{n}Q{n}B{n}H{n}H", 5)
-        must(not any(ancestors) and not any(ancestor_streams), f"{what}: an ancestor in a file that has none")
         start, size = leaf.key[1], self.streams[leaf.key[0]].size
-        for length, at, kind in zip(lengths, data, kinds):
+        for length, at, kind, ancestor, stream in zip(lengths, data, kinds, ancestors, ancestor_streams):
             must(length >= 1, f"{what}: an extent of no bytes")
             must(start + length <= size, f"{what}: runs beyond the stream's end")
-            must(kind in (DATA, ZERO), f"{what}: kind {kind}")
+            must(kind in (DATA, ZERO) or (kind == PARENT and self.thin), f"{what}: kind {kind}")
+            must(kind == PARENT or not (ancestor or stream), f"{what}: an ancestor where none is")
             if not self.chunked and kind == ZERO:
                 must(start % PAGE == 0, f"{what}: zeros that are not aligned")
                 must(length % PAGE == 0 or start + length == size, f"{what}: zeros that end within a page")
             if kind == ZERO:
                 must(at == 0, f"{what}: an extent of zeros with data at {at}")
+            elif kind == PARENT:
+                must(ancestor < len(self.named), f"{what}: ancestor {ancestor} of {len(self.named)}")
+                must(at + length <= MAX_STREAM, f"{what}: beyond any stream's end")
+                if not self.chunked:
+                    must(start % PAGE == at % PAGE == 0, f"{what}: an extent that is not aligned")
+                    must(length % PAGE == 0 or start + length == size, f"{what}: a short page within the stream")
             else:
                 must(at + length <= self.data_space, f"{what}: data at {at} is beyond data space")
                 if not self.chunked:
                     must(start % PAGE == at % PAGE == 0, f"{what}: an extent that is not aligned")
                     must(length % PAGE == 0 or start + length == size, f"{what}: a short page within the stream")
                     must(at + length + -length % PAGE <= self.data_space, f"{what}: padding beyond data space")
-            yield Extent(start, length, at, kind)
+            yield Extent(start, length, at, kind, ancestor, stream)
             start += length
 
     def _must_follow(self, extent, following, what):
@@ -365,7 +431,11 @@ class Snapshot:
         if not self.chunked or extent is None:
             return
         least = LEAST_CHUNK if extent.kind == ZERO else self.chunk_sizes[0]
-        fits = extent.length >= least or (extent.kind == DATA and following.kind == ZERO)
+        fits = (
+            extent.length >= least
+            or (extent.kind != ZERO and following.kind == ZERO)
+            or (following.kind == PARENT and following.length >= self.chunk_sizes[0])
+        )
         must(fits, f"{what}: a short extent at {extent.start}, of {extent.length} bytes")
 
     def blocks_of(self, leaf):
@@ -503,8 +573,39 @@ class Snapshot:
                 continue
             if extent.kind == ZERO:
                 yield extent.length
-            else:
+            elif extent.kind == DATA:
                 yield from self.data(extent.data, extent.length)
+            else:
+                for ancestor, at, length in self.inherited(extent):
+                    if at is None:
+                        yield length
+                    else:
+                        yield from ancestor.data(at, length)
+
+    def inherited(self, extent):
+        """Where the bytes of an extent of kind parent are: (ancestor, place in its data space or None for zeros,
+        length), in order. One hop: what leads on from there is damage."""
+        what = f"extent at {extent.start}"
+        ancestor, end = self.ancestors[extent.ancestor], extent.data + extent.length
+        must(extent.stream < len(ancestor.streams), f"{what}: stream {extent.stream} of its ancestor")
+        must(end <= ancestor.streams[extent.stream].size, f"{what}: beyond the end of its ancestor's stream")
+        held = ancestor.extent_table[extent.stream]
+        number = bisect.bisect_right(held, extent.data, key=lambda one: one.start) - 1
+        at = extent.data
+        while at < end:
+            one = held[number]
+            must(one.kind != PARENT, f"{what}: its ancestor does not hold it itself")
+            upto = min(end, one.start + one.length)
+            yield ancestor, None if one.kind == ZERO else one.data + at - one.start, upto - at
+            at, number = upto, number + 1
+
+    @functools.cached_property
+    def extent_table(self):
+        """The extents of each stream."""
+        table = [[] for _ in self.streams]
+        for number, extent in self.extents():
+            table[number].append(extent)
+        return table
 
 
 def _columns(leaf, layout, count):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import slots
 from encrypted import IN_SLOTS
-from layout import BLOCKS, DATA, FOOTER, HEADER, PAGE, TREE_NAMES, TREES, must
+from layout import BLOCKS, DATA, FOOTER, HEADER, PAGE, PARENT, TREE_NAMES, TREES, must
 
 
 class Counts(NamedTuple):
@@ -27,6 +27,8 @@ def verify(snapshot):
     ]
     parts.append((len(snapshot.content) - FOOTER, FOOTER, "footer"))
 
+    if pointer := snapshot.ancestors_pointer:
+        parts.append((pointer.offset, pointer.stored + tag, "page of ancestors"))
     if pointer := snapshot.dictionary_pointer:
         snapshot.dictionary()
         parts.append((pointer.offset, pointer.stored + tag, "dictionary"))
@@ -56,6 +58,10 @@ def _check_extents(snapshot):
     count, data, short_pages = 0, [0] * len(snapshot.streams), []
     for number, extent in snapshot.extents():
         count += 1
+        if extent.kind == PARENT:
+            data[number] += extent.length
+            for _ in snapshot.inherited(extent):
+                pass
         if extent.kind == DATA:
             data[number] += extent.length
             if not snapshot.chunked and extent.length % PAGE:

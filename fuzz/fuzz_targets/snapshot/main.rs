@@ -104,6 +104,7 @@ fn open(storage: &Counted, cache_size: u64, root: Option<Hash>) -> Result<Snapsh
         allow_plain: true,
         cancel: None,
         kdf_memory_max_kib: KDF_MAX,
+        ancestors: Default::default(),
     };
     let mut password = |request: &Request<'_>, buf: &mut [u8]| match request.attempt {
         0 => {
@@ -206,7 +207,11 @@ fn windows(stream: u32, size: u64) -> Vec<Window> {
 
 fn refused_to_open(error: &Error) {
     match error {
-        Error::NotSnapshot { .. } | Error::Unsupported(_) | Error::WrongPassword { .. } => {
+        // Nothing is beside it that it could lean on.
+        Error::NotSnapshot { .. }
+        | Error::Unsupported(_)
+        | Error::Parent(_)
+        | Error::WrongPassword { .. } => {
             texts::look(error);
         }
         other => damaged(other),

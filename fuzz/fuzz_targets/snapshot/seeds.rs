@@ -318,6 +318,7 @@ pub fn make(random: &mut Random) -> Vec<u8> {
         units: lens.len() as u64,
         stored_size,
         dictionary,
+        ancestors: None,
         trees: leaves.try_into().expect("three trees"),
         streams,
     };

@@ -11,15 +11,33 @@ pub enum Target {
     Data(u64),
     /// Nowhere: they are zero.
     Zero,
-    /// In an ancestor's stream, from this byte on.
-    Parent {
-        /// Index into the ancestors of the root page.
-        ancestor: u16,
-        /// Index of the ancestor's stream.
-        stream: u16,
-        /// Offset in it.
-        at: u64,
-    },
+    /// In an ancestor's stream, from this place on.
+    Parent(ParentPlace),
+}
+
+/// A place in an ancestor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParentPlace {
+    /// Index into the page of ancestors.
+    pub ancestor: u16,
+    /// Index of the ancestor's stream.
+    pub stream: u16,
+    /// Offset in it.
+    pub at: u64,
+}
+
+impl Target {
+    /// The same `skip` bytes further on.
+    pub fn skip(self, skip: u64) -> Self {
+        match self {
+            Target::Data(at) => Target::Data(at + skip),
+            Target::Zero => Target::Zero,
+            Target::Parent(place) => Target::Parent(ParentPlace {
+                at: place.at + skip,
+                ..place
+            }),
+        }
+    }
 }
 
 /// A run of a stream.
@@ -50,11 +68,7 @@ impl ExtentPage {
         let parts = |e: &ExtentEntry| match e.target {
             Target::Data(at) => (1u8, at, 0, 0),
             Target::Zero => (2, 0, 0, 0),
-            Target::Parent {
-                ancestor,
-                stream,
-                at,
-            } => (3, at, ancestor, stream),
+            Target::Parent(place) => (3, place.at, place.ancestor, place.stream),
         };
         let lead = Lead {
             kind: KIND_EXTENTS,
@@ -91,11 +105,11 @@ impl ExtentPage {
             let target = match (kinds[i], at, ancestors[i], streams[i]) {
                 (1, at, 0, 0) => Target::Data(at),
                 (2, 0, 0, 0) => Target::Zero,
-                (3, at, ancestor, stream) => Target::Parent {
+                (3, at, ancestor, stream) => Target::Parent(ParentPlace {
                     ancestor,
                     stream,
                     at,
-                },
+                }),
                 _ => return Err("an extent's kind does not fit its target".into()),
             };
             let bounded = |v: u64, max| v.checked_add(len).is_some_and(|end| end <= max);

@@ -12,7 +12,7 @@ mod tests;
 mod unit;
 
 pub use block::{BlockEntry, BlockPage};
-pub use extent::{ExtentEntry, ExtentPage, Target};
+pub use extent::{ExtentEntry, ExtentPage, ParentPlace, Target};
 pub use node::{ChildEntry, NodePage, TreeKind};
 pub use unit::UnitPage;
 

@@ -29,11 +29,11 @@ fn pages_come_back_as_they_went() {
             },
             ExtentEntry {
                 len: 7,
-                target: Target::Parent {
+                target: Target::Parent(ParentPlace {
                     ancestor: 1,
                     stream: 3,
                     at: 5,
-                },
+                }),
             },
         ],
     };
@@ -93,11 +93,11 @@ fn hostile_numbers_are_refused() {
         page(2, Target::Data(DATA_SPACE_MAX - 1)),
         page(
             2,
-            Target::Parent {
+            Target::Parent(ParentPlace {
                 ancestor: 0,
                 stream: 0,
                 at: u64::MAX,
-            },
+            }),
         ),
     ] {
         assert!(

@@ -1,6 +1,6 @@
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::format::{ExtentEntry, NodePage, PageKey, RootPage, Target, TreeKind};
+use crate::format::{ExtentEntry, NodePage, PageKey, ParentPlace, RootPage, Target, TreeKind};
 use crate::snapshot::testing::{Draft, Leaves, data, open_bytes, zero};
 use crate::snapshot::{Snapshot, VerifyReport};
 
@@ -72,6 +72,7 @@ fn the_sample_itself_is_good() {
     let snapshot = open_bytes(Draft::sample().seal()).unwrap();
     assert!(
         snapshot
+            .chain
             .index
             .root
             .trees
@@ -80,6 +81,7 @@ fn the_sample_itself_is_good() {
     );
     assert!(
         snapshot
+            .chain
             .index
             .root
             .trees
@@ -100,11 +102,11 @@ fn leaves_that_lie() {
         "data over the end",
         leaves(|l| l.extents[0].entries[0] = data(4096, 11 * 8192 + 4096 - 100)),
     );
-    let parent = Target::Parent {
+    let parent = Target::Parent(ParentPlace {
         ancestor: 0,
         stream: 0,
         at: 0,
-    };
+    });
     refused(
         "a parent",
         leaves(move |l| {
@@ -350,12 +352,13 @@ fn a_walk_visits_each_page_once() {
         let super::Span {
             first: mut key,
             limit,
-        } = snapshot.index.span(kind);
+        } = snapshot.chain.index.span(kind);
         while key < limit {
             let visit = |p: &crate::format::Pointer| seen.push(p.offset);
             let leaf = snapshot
+                .chain
                 .index
-                .descend(&snapshot.index.pages, kind, key, visit);
+                .descend(&snapshot.chain.index.pages, kind, key, visit);
             let leaf = leaf.map_err(Error::from).unwrap();
             assert_eq!(leaf.span.first, key);
             key = leaf.span.limit;
@@ -367,5 +370,5 @@ fn a_walk_visits_each_page_once() {
         assert!(visits > 5);
     }
     let end = PageKey { stream: 3, at: 0 };
-    assert_eq!(snapshot.index.span(TreeKind::Extents).limit, end);
+    assert_eq!(snapshot.chain.index.span(TreeKind::Extents).limit, end);
 }

@@ -11,7 +11,6 @@ use super::pieces::{Claim, Decoded, Piece, Pieces, Zeros, piece_len};
 use super::{BUFFERS_MAX, ZEROS_MIN};
 use crate::control::{Control, Phase};
 use crate::error::{Result, try_push, try_with_capacity};
-use crate::format::RootPage;
 use crate::index::scratch::Lease;
 use crate::sink::{Sink, Uncommitted};
 
@@ -35,7 +34,12 @@ impl Snapshot {
         control.check()?;
         let mut sink = Uncommitted::new(sink);
         control.begin(Phase::Extract, size, 0)?;
-        let threads = team(threads, size, &self.index.root);
+        let threads = team(
+            threads,
+            size,
+            self.chain.block_size_max(),
+            self.chain.block_len_max(),
+        );
         let zeros = Zeros {
             claimed: u64::MAX,
             apart: ZEROS_MIN,
@@ -53,8 +57,8 @@ impl Snapshot {
 
 /// Threads for `size` bytes of a stream, each with the pieces that it may be ahead, a stored block
 /// and a decoded one.
-fn team(requested: u32, size: u64, root: &RootPage) -> usize {
-    let each = AHEAD * piece_len(root) as usize + 2 * root.block_len_max() as usize;
+fn team(requested: u32, size: u64, block_size: u32, block_len: u32) -> usize {
+    let each = AHEAD * piece_len(block_size) as usize + 2 * block_len as usize;
     team::team_size(requested, size, each, BUFFERS_MAX)
 }
 

@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use super::super::Snapshot;
 use super::super::team::{Beat, PIECE};
 use crate::error::{Error, Result, try_grow, try_push};
-use crate::format::{RootPage, Target};
+use crate::format::Target;
 use crate::index::scratch::Lease;
 use crate::index::tree::Leaf;
 
 /// Data is claimed in pieces that end at multiples of this, and so at the ends of blocks.
-pub(super) fn piece_len(root: &RootPage) -> u64 {
-    PIECE.max(root.block_size.into())
+pub(super) fn piece_len(block_size: u32) -> u64 {
+    PIECE.max(block_size.into())
 }
 
 /// What becomes of zeros.
@@ -89,7 +89,7 @@ impl Decoded {
 impl<'a> Pieces<'a> {
     pub fn new(snapshot: &'a Snapshot, stream: u32, size: u64, zeros: Zeros) -> Self {
         Pieces {
-            piece: piece_len(&snapshot.index.root),
+            piece: piece_len(snapshot.chain.block_size_max()),
             snapshot,
             stream,
             size,
@@ -100,7 +100,7 @@ impl<'a> Pieces<'a> {
 
     /// What a thread decodes with.
     pub fn lease(&self) -> Lease<'a> {
-        self.snapshot.index.pool.lease()
+        self.snapshot.chain.index.pool.lease()
     }
 
     /// Claims the next piece, if its number is less than `limit`.
@@ -117,7 +117,7 @@ impl<'a> Pieces<'a> {
             Some(leaf) => leaf,
             None => {
                 beat()?;
-                self.snapshot.index.extent_leaf(self.stream, at)?
+                self.snapshot.chain.index.extent_leaf(self.stream, at)?
             }
         };
         let page = leaf.extents()?;
@@ -129,7 +129,7 @@ impl<'a> Pieces<'a> {
                 cursor.at = (run.at + run.len).min(at.saturating_add(self.zeros.claimed));
                 Piece::Zeros(at..cursor.at)
             }
-            Target::Data(_) | Target::Parent { .. } => {
+            Target::Data(_) | Target::Parent(_) => {
                 cursor.at = (at / self.piece + 1)
                     .saturating_mul(self.piece)
                     .min(self.size);
@@ -162,6 +162,7 @@ impl<'a> Pieces<'a> {
         while at < range.end {
             let leaf = self
                 .snapshot
+                .chain
                 .index
                 .next_extent_leaf(self.stream, at, &mut before)?;
             for run in leaf
@@ -174,10 +175,10 @@ impl<'a> Pieces<'a> {
                 let out = bytes.get_mut(place(&range, &part)).unwrap_or_default();
                 at = part.end;
                 match run.target {
-                    Target::Data(from) => self.snapshot.read_data(from, out, lease, beat)?,
-                    Target::Zero if part.end - part.start < self.zeros.apart => out.fill(0),
-                    Target::Zero => try_push(gaps, part, "the zeros of a piece")?,
-                    Target::Parent { .. } => return Err(self.snapshot.index.parentless()),
+                    Target::Zero if part.end - part.start >= self.zeros.apart => {
+                        try_push(gaps, part, "the zeros of a piece")?;
+                    }
+                    target => self.snapshot.read_target(target, out, lease, beat)?,
                 }
             }
         }

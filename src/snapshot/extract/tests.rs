@@ -229,6 +229,7 @@ fn damage_failing_reads_and_cancelling_leave_nothing() {
     let (storage, handle) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     let at = snapshot
+        .chain
         .index
         .block_leaf(3 << 20)
         .unwrap()

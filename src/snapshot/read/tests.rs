@@ -246,7 +246,7 @@ fn a_cold_read_costs_a_page_a_level_and_a_block_and_a_warm_one_nothing() {
     let draft = Draft::sample();
     let (storage, counts) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
-    let levels: u32 = snapshot.index.root.trees[..2]
+    let levels: u32 = snapshot.chain.index.root.trees[..2]
         .iter()
         .map(|tree| tree.height)
         .sum();
@@ -278,12 +278,12 @@ fn caches_keep_to_their_bounds() {
             let mut buf = [0; 50];
             snapshot.read(0, at as u64, &mut buf).unwrap();
             assert_eq!(buf, content[at..at + 50]);
-            let held = snapshot.blocks.weight() + snapshot.index.pages.weight();
+            let held = snapshot.chain.index.cached() + snapshot.chain.index.pages.weight();
             assert!(
                 held as u64 <= cache_size + PAGES_MIN,
                 "{held} of {cache_size}"
             );
-            assert!(snapshot.index.pool.bytes() <= Pool::BYTES_MAX);
+            assert!(snapshot.chain.index.pool.bytes() <= Pool::BYTES_MAX);
         }
     }
 }
@@ -296,7 +296,7 @@ fn large_buffers_are_not_kept() {
     for at in [0, 9 << 20, 1, 10 << 20] {
         check(&snapshot, &draft, 0, at, 1000);
     }
-    assert!(snapshot.index.pool.bytes() <= Pool::BYTES_MAX);
+    assert!(snapshot.chain.index.pool.bytes() <= Pool::BYTES_MAX);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Snapshots made by hand, page by page, plain or sealed.
 
+use super::thin::Lean;
 use super::{text, trained};
 use crate::codec::{EncodeDictionary, Encoder, Method};
 use crate::crypto::{Keys, Piece, PieceKind, Place};
 use crate::format::{
     BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Header, NodePage,
     PAGE_4K, PageKey, Pointer, RootPage, SLOTS_AT, StreamEntry, Target, Tree, TreeKind, UnitPage,
-    root_hash,
+    incompat, root_hash,
 };
 use crate::keyring::Encryption;
 use crate::keyring::create::tests::fixed;
@@ -19,7 +20,7 @@ pub struct Leaves {
     pub units: Vec<UnitPage>,
 }
 
-type Alter<T> = Box<dyn Fn(&mut T)>;
+pub(super) type Alter<T> = Box<dyn Fn(&mut T)>;
 
 /// A snapshot before it is written. `alter_*` make it hostile: all hashes are computed after them.
 pub struct Draft {
@@ -39,6 +40,8 @@ pub struct Draft {
     pub alter_root: Alter<RootPage>,
     /// Bytes that nothing refers to, put in front of the root page.
     pub slack: usize,
+    /// What a thin one leans on.
+    pub lean: Option<Lean>,
 }
 
 pub fn data(len: u64, at: u64) -> ExtentEntry {
@@ -79,6 +82,7 @@ impl Draft {
             alter_node: Box::new(|_| ()),
             alter_root: Box::new(|_| ()),
             slack: 0,
+            lean: None,
         }
     }
 
@@ -269,7 +273,16 @@ impl Draft {
 
     /// The bytes of an encrypted file under the password "password": all tags are right.
     pub fn encrypt(&self) -> Vec<u8> {
-        self.write(Some(&fixed(77)))
+        self.encrypt_with(77)
+    }
+
+    /// The same with a file key that is made of that byte.
+    pub fn encrypt_with(&self, byte: u8) -> Vec<u8> {
+        let mut encryption = fixed(byte);
+        if let Some(lean) = &self.lean {
+            lean.seal(&mut encryption);
+        }
+        self.write(Some(&encryption))
     }
 
     fn write(&self, encryption: Option<&Encryption>) -> Vec<u8> {
@@ -291,7 +304,11 @@ impl Draft {
             .map(|b| b.len() as u64)
             .sum();
         (self.alter_leaves)(&mut leaves);
-        let header = encryption.map_or(Header::default(), |e| e.header);
+        let plain = || Header {
+            incompat: self.lean.as_ref().map_or(0, |_| incompat::THIN),
+            ..Header::default()
+        };
+        let header = encryption.map_or_else(plain, |e| e.header);
         let keys = encryption.map(|e| &e.keys);
         let mut out = header.encode().to_vec();
         for _ in SLOTS_AT {
@@ -337,6 +354,7 @@ impl Draft {
         let kinds = [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units];
         let trees = std::array::from_fn(|i| self.tree(&mut out, kinds[i], tops[i].clone(), keys));
         out.resize(out.len() + self.slack, 0);
+        let ancestors = self.lean.as_ref().map(|lean| lean.put(&mut out, keys));
         let sum = |entries: &[ExtentEntry], zero| {
             let wanted = entries
                 .iter()
@@ -357,6 +375,7 @@ impl Draft {
             units,
             stored_size,
             dictionary,
+            ancestors,
             trees,
             streams: (self.streams.iter())
                 .enumerate()
@@ -466,7 +485,12 @@ fn seal_blocks(keys: &Keys, page: &mut BlockPage, bodies: &[Vec<u8>], out: &mut 
 }
 
 /// Writes a page or dictionary, compressed if it gets smaller, and sealed if there are keys.
-fn put(out: &mut Vec<u8>, bytes: &[u8], kind: PieceKind, keys: Option<&Keys>) -> Pointer {
+pub(super) fn put(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    kind: PieceKind,
+    keys: Option<&Keys>,
+) -> Pointer {
     let mut encoder = Encoder::new(
         Method {
             compression: Compression::Zstd,
@@ -477,14 +501,39 @@ fn put(out: &mut Vec<u8>, bytes: &[u8], kind: PieceKind, keys: Option<&Keys>) ->
     .unwrap();
     let mut packed = Vec::new();
     let codec = encoder.encode(bytes, &mut packed).unwrap();
-    let mut stored = match codec {
-        Codec::Stored => bytes.to_vec(),
-        _ => packed,
-    };
+    match codec {
+        Codec::Stored => put_stored(out, bytes, kind, keys),
+        _ => put_as(out, packed, (codec, bytes.len()), kind, keys),
+    }
+}
+
+/// The same as it is.
+pub(super) fn put_stored(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    kind: PieceKind,
+    keys: Option<&Keys>,
+) -> Pointer {
+    put_as(
+        out,
+        bytes.to_vec(),
+        (Codec::Stored, bytes.len()),
+        kind,
+        keys,
+    )
+}
+
+fn put_as(
+    out: &mut Vec<u8>,
+    mut stored: Vec<u8>,
+    (codec, decoded_len): (Codec, usize),
+    kind: PieceKind,
+    keys: Option<&Keys>,
+) -> Pointer {
     let mut pointer = Pointer {
         offset: out.len() as u64,
         stored_len: stored.len() as u32,
-        decoded_len: bytes.len() as u32,
+        decoded_len: decoded_len as u32,
         codec,
         hash: *blake3::hash(&stored).as_bytes(),
     };

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::damage::{BadRange, Found, first_bad};
 use super::super::team::Beat;
+use super::inherited::Inherited;
 use super::{Check, damage_text};
 use crate::control::Control;
 use crate::error::{Error, Result, try_with_capacity};
@@ -77,6 +78,7 @@ impl Check<'_> {
         sums.resize(streams.len(), (0u64, 0u64));
         let mut span = self.index.span(TreeKind::Extents);
         let mut whole = true;
+        let mut inherited = Inherited::new(self.chain, &self.damage);
         // The last extent of the leaf before, if that is of the same stream.
         let mut before: Option<(u32, ExtentEntry)> = None;
         while span.first < span.limit {
@@ -100,7 +102,11 @@ impl Check<'_> {
                         match run.target {
                             Target::Data(_) => *data += run.len,
                             Target::Zero => *zero += run.len,
-                            Target::Parent { .. } => return Err(self.index.parentless()),
+                            Target::Parent(place) => {
+                                *data += run.len;
+                                let key = PageKey { stream, at: run.at };
+                                inherited.add(key, &place, run.len, control)?;
+                            }
                         }
                     }
                     leaf.span.limit
@@ -114,6 +120,7 @@ impl Check<'_> {
                 }
             };
         }
+        inherited.check(control)?;
         for (stream, (data, zero)) in streams.iter().zip(sums) {
             if whole && (stream.data_size, stream.zero_size) != (data, zero) {
                 let name = stream.name.escape_debug();

@@ -103,6 +103,7 @@ fn bad_blocks_are_counted_and_the_first_is_placed() {
     let blocks: Vec<Block> = (0..90u64)
         .map(|i| {
             snapshot
+                .chain
                 .index
                 .block_leaf(i << 16)
                 .unwrap()
@@ -152,6 +153,7 @@ fn damage_in_no_stream_is_damage() {
     let good = draft.seal();
     let at = open_bytes(good.clone())
         .unwrap()
+        .chain
         .index
         .block_leaf(4096)
         .unwrap()
@@ -177,12 +179,14 @@ fn a_bad_page_takes_its_range_and_no_more() {
     let snapshot = open_bytes(good.clone()).unwrap();
     let page_of = |kind, key| {
         let mut last = 0;
-        let mut span = snapshot.index.span(kind);
+        let mut span = snapshot.chain.index.span(kind);
         while span.first < span.limit {
             let visit = |p: &crate::format::Pointer| last = p.offset as usize;
-            let leaf = snapshot
-                .index
-                .descend(&snapshot.index.pages, kind, span.first, visit);
+            let leaf =
+                snapshot
+                    .chain
+                    .index
+                    .descend(&snapshot.chain.index.pages, kind, span.first, visit);
             let leaf = leaf.map_err(Error::from).unwrap();
             if leaf.span.limit > key {
                 break;
@@ -314,9 +318,14 @@ fn what_is_cached_is_not_trusted() {
     let mut buf = vec![0; draft.size(0) as usize];
     snapshot.read(0, 0, &mut buf).unwrap();
     verify(&snapshot, 2).0.unwrap();
-    let dictionary = snapshot.index.root.dictionary.unwrap();
-    let pages = snapshot.index.root.trees.map(|tree| tree.top.unwrap());
-    let footer = snapshot.index.body_end + 1;
+    let dictionary = snapshot.chain.index.root.dictionary.unwrap();
+    let pages = snapshot
+        .chain
+        .index
+        .root
+        .trees
+        .map(|tree| tree.top.unwrap());
+    let footer = snapshot.chain.index.body_end + 1;
     let places = [dictionary.offset, 4096, 7, footer]
         .into_iter()
         .chain(pages.map(|p| p.offset));
@@ -336,7 +345,7 @@ fn a_file_cut_while_open_is_damaged_where_it_was_cut() {
     let draft = large();
     let (storage, handle) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
-    let leaf = snapshot.index.block_leaf(89 << 16).unwrap();
+    let leaf = snapshot.chain.index.block_leaf(89 << 16).unwrap();
     let last = leaf.blocks().unwrap().blocks[14];
     // What comes behind the last blocks is cut, the index among it.
     handle.change(|bytes| bytes.truncate(last.file_at as usize - 1));
@@ -350,7 +359,7 @@ fn failing_reads_end_it() {
     let (storage, handle) = Counted::new(draft.seal());
     let snapshot = Snapshot::from_storage(Box::new(storage), &options(0), None).unwrap();
     for threads in [1, 4] {
-        let leaf = snapshot.index.block_leaf(50 << 16).unwrap();
+        let leaf = snapshot.chain.index.block_leaf(50 << 16).unwrap();
         handle.fail_at(leaf.blocks().unwrap().blocks[3].file_at);
         let (result, _) = verify(&snapshot, threads);
         assert!(matches!(result, Err(Error::Io { .. })), "{result:?}");
