@@ -17,7 +17,7 @@
 
 const struct command *const commands[] = {
     &build_command,   &convert_command, &info_command,  &verify_command,   &extract_command, &cat_command,
-    &extents_command, &rekey_command,   &profiles_command, &help_command, &version_command,
+    &extents_command, &diff_command,    &rekey_command, &profiles_command, &help_command,    &version_command,
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 

@@ -129,6 +129,46 @@ static hexz_status put_streams(const hexz_snapshot *snapshot, uint32_t count, st
     return HEXZ_OK;
 }
 
+static void put_ancestor(const hexz_ancestor_info *ancestor)
+{
+    char inherited[SIZE_TEXT], size[SIZE_TEXT];
+    printf("%11s %11s  ", size_text(ancestor->bytes_inherited, inherited),
+           size_text(ancestor->file_size, size));
+    for (int i = 0; i < 32; i++)
+        printf("%02x", ancestor->root[i]);
+    printf("  ");
+    put_text(stdout, ancestor->hint[0] != '\0' ? ancestor->hint : "-");
+    printf("\n");
+}
+
+static void put_json_ancestor(struct json *json, const hexz_ancestor_info *ancestor)
+{
+    json_begin(json, NULL, '{');
+    json_hash(json, "root", ancestor->root);
+    if (ancestor->hint[0] != '\0')
+        json_path(json, "hint", "path_bytes_hex", ancestor->hint);
+    else
+        json_text(json, "hint", NULL);
+    json_uint(json, "bytes_inherited", ancestor->bytes_inherited);
+    json_uint(json, "file_size", ancestor->file_size);
+    json_end(json, '}');
+}
+
+static hexz_status put_ancestors(const hexz_snapshot *snapshot, uint32_t count, struct json *json)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        hexz_ancestor_info ancestor = HEXZ_INIT(hexz_ancestor_info);
+        hexz_status status = hexz_snapshot_ancestor(snapshot, i, &ancestor);
+        if (status != HEXZ_OK)
+            return status;
+        if (json != NULL)
+            put_json_ancestor(json, &ancestor);
+        else
+            put_ancestor(&ancestor);
+    }
+    return HEXZ_OK;
+}
+
 static int run(const struct command *command, const struct arguments *args)
 {
     const char *path = args->operands[0];
@@ -151,12 +191,20 @@ static int run(const struct command *command, const struct arguments *args)
         json_begin(&json, "streams", '[');
         status = put_streams(snapshot, info.stream_count, &json);
         json_end(&json, ']');
+        json_begin(&json, "ancestors", '[');
+        if (status == HEXZ_OK)
+            status = put_ancestors(snapshot, info.ancestor_count, &json);
+        json_end(&json, ']');
         json_end(&json, '}');
     } else if (status == HEXZ_OK) {
         put_info(path, &info);
         printf("\n%-8s %11s %11s %11s %11s  %s\n", "KIND", "SIZE", "DATA", "ZERO", "STORED",
                "STREAM");
         status = put_streams(snapshot, info.stream_count, NULL);
+        if (status == HEXZ_OK && info.ancestor_count > 0) {
+            printf("\n%11s %11s  %-64s  %s\n", "GIVES", "FILE SIZE", "LEANS ON", "NAME");
+            status = put_ancestors(snapshot, info.ancestor_count, NULL);
+        }
     }
     if (status != HEXZ_OK)
         exit_status = report_failure(command->name, status);

@@ -1,6 +1,10 @@
 /* What the commands that read a snapshot share. */
 #include "tool.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 static bool read_root(const char *text, uint8_t root[32])
 {
     for (int i = 0; i < 64; i++) {
@@ -14,6 +18,38 @@ static bool read_root(const char *text, uint8_t root[32])
         root[i / 2] = (uint8_t)(root[i / 2] << 4 | digit);
     }
     return text[64] == '\0';
+}
+
+/* The library's ancestor callback: `user_data` is the struct opening. What it fills in lives until the
+ * next ancestor is asked for, or the snapshot is open. */
+static int32_t find_ancestor(void *user_data, hexz_ancestor *ancestor)
+{
+    struct opening *opening = user_data;
+    if (ancestor->hint == NULL)
+        return 1;
+    size_t length = strlen(opening->ancestors) + strlen(ancestor->hint) + 2;
+    free(opening->found);
+    opening->found = malloc(length);
+    if (opening->found == NULL)
+        return 1;
+    snprintf(opening->found, length, "%s/%s", opening->ancestors, ancestor->hint);
+    /* What is not there may still be beside the snapshot. */
+    if (access(opening->found, F_OK) != 0)
+        return 1;
+    ancestor->path = opening->found;
+    return 0;
+}
+
+void read_ancestors(const struct arguments *args, int first, struct opening *out)
+{
+    out->opts.parent = args->values[first];
+    out->ancestors = args->values[first + 1];
+    if (out->ancestors != NULL) {
+        out->opts.ancestor = find_ancestor;
+        out->opts.ancestor_data = out;
+    }
+    if (args->values[first + 2] != NULL)
+        out->opts.flags |= HEXZ_OPEN_NO_HINTS;
 }
 
 int read_opening(const struct command *command, const struct arguments *args, int first,
@@ -32,6 +68,7 @@ int read_opening(const struct command *command, const struct arguments *args, in
     if (!option_kdf_memory(command, args, first + PASSWORD_OPTION_COUNT + 1,
                            &out->opts.kdf_memory_max_kib))
         return EXIT_USAGE;
+    read_ancestors(args, first + PASSWORD_OPTION_COUNT + 2, out);
     out->passwords.command = command->name;
     out->passwords.question = "Password for";
     out->opts.password = supply_password;
@@ -54,6 +91,8 @@ int open_snapshot(struct opening *opening, const hexz_cancel *cancel, hexz_snaps
 {
     opening->opts.cancel = cancel;
     hexz_status status = hexz_snapshot_open(&opening->opts, out);
+    free(opening->found);
+    opening->found = NULL;
     if (status == HEXZ_ERR_NOT_ENCRYPTED)
         opening->passwords.exit_status =
             report_error(opening->passwords.command, status,

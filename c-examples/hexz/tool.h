@@ -134,8 +134,17 @@ bool option_kdf(const struct command *command, const struct arguments *args, int
 #define OPEN_OPTIONS(first)                                                                        \
     PASSWORD_OPTIONS(first),                                                                       \
     [(first) + 2] = {"expect-root", 0, "HEX", "the root that FILE must have: 64 hex digits"},      \
-    KDF_MAX_OPTION((first) + 3)
-#define OPEN_OPTION_COUNT 4
+    KDF_MAX_OPTION((first) + 3),                                                                   \
+    ANCESTOR_OPTIONS((first) + 4)
+#define OPEN_OPTION_COUNT (4 + ANCESTOR_OPTION_COUNT)
+/* Where the snapshots are that FILE leans on. */
+#define ANCESTOR_OPTIONS(first)                                                                    \
+    [(first)] = {"parent", 0, "PATH", "the snapshot that FILE was built on"},                      \
+    [(first) + 1] = {"ancestors", 0, "FOLDER", "where the snapshots are that FILE leans on, by\n"  \
+                                               "the names that it records (beside FILE)"},         \
+    [(first) + 2] = {"no-hints", 0, NULL, "do not look beside FILE for the names that it\n" \
+                                     "records"}
+#define ANCESTOR_OPTION_COUNT 3
 /* For the notes of a command. */
 #define PASSWORD_BYTES                                                                             \
     "A password has 1 to 1024 bytes. The line's end (LF or CR LF) behind what PATH or N gives\n"   \
@@ -318,14 +327,19 @@ int send_stream(const char *command, const hexz_snapshot *snapshot, uint32_t str
 
 /* snapshot.c: what the commands that read a snapshot share. Each returns an exit status. */
 
-/* What OPEN_OPTIONS and the first operand say. It points into itself, and is not copied. */
+/* What OPEN_OPTIONS and the first operand say. It points into itself: who copies it before it
+ * is used sets those pointers again. */
 struct opening {
     hexz_open_opts opts;
     const char *name; /* as the user gave it */
+    const char *ancestors; /* a folder, or NULL */
+    char *found;           /* the last path that was found there */
     struct passwords passwords;
     uint8_t root[32];
 };
 
+/* What ANCESTOR_OPTIONS at `first` say. */
+void read_ancestors(const struct arguments *args, int first, struct opening *out);
 /* Called before cancel_on_signals: a password that does not come can then be interrupted. */
 int read_opening(const struct command *command, const struct arguments *args, int first,
                  struct meter *meter, struct opening *out);
@@ -356,7 +370,7 @@ void put_build_report(FILE *out, const char *output, const hexz_build_report *re
 void put_json_build_report(FILE *out, const struct build_paths *paths,
                            const hexz_build_report *report);
 
-extern const struct command build_command, cat_command, convert_command, extents_command, extract_command,
-    help_command, info_command, profiles_command, rekey_command, verify_command, version_command;
+extern const struct command build_command, cat_command, convert_command, diff_command, extents_command,
+    extract_command, help_command, info_command, profiles_command, rekey_command, verify_command, version_command;
 
 #endif

@@ -21,6 +21,7 @@ static const struct word {
     {"HEXZ_EXTRACT_NO_SYNC", "--no-sync"},
     {"HEXZ_EXTRACT_IN_PLACE", "--in-place"},
     {"HEXZ_EXTRACT_FORCE_SHARE", "--force-share"},
+    {"HEXZ_BUILD_FOLD", "folding"},
     {"HEXZ_FORMAT_AUTO", "--format auto"},
     {"HEXZ_FORMAT_RAW", "--format raw"},
     {"HEXZ_FORMAT_QCOW2", "--format qcow2"},
@@ -41,6 +42,8 @@ static const struct word {
     {"opts.threads", "--threads"},
     {"opts.source_format", "--format"},
     {"0 for the default", "leave the option out"},
+    {"say where it is", "say where it is with --parent or --ancestors"},
+    {"the ancestor callback", "the folder of --ancestors"},
 };
 #define WORD_COUNT (sizeof words / sizeof words[0])
 

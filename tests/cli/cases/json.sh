@@ -5,6 +5,7 @@ hexz info a.hxz --json >info.json
 hexz verify a.hxz --json >verify.json
 hexz extract a.hxz disk.raw --json >extract.json
 hexz extents a.hxz --json >extents.json
+hexz diff a.hxz a.hxz --json >diff.json
 hexz profiles --json >profiles.json
 hexz help --json >help.json
 check "the fields are those of docs/JSON.md" python3 - "$root/docs/JSON.md" <<'PYTHON'
@@ -17,7 +18,7 @@ def fields(value):
         return set(value) | set().union(*map(fields, value.values()), set())
     return set()
 for section in sections:
-    name = section.split()[0]
+    name = re.split(r'\W', section)[0]
     told = set(re.findall(r"`([a-z_]+)`", section))
     given = fields(json.load(open(name + ".json", encoding="utf-8")))
     assert given and given <= told, (name, given - told)

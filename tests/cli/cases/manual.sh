@@ -46,7 +46,7 @@ offered() { # NAME LINE WORD...
     want=$(printf '%s\n' "$@" | sort)
     if [ "$got" = "$want" ]; then pass; else fail "bash: $name" "offers: $got"; fi
 }
-offered "commands" "hexz " build convert info verify extract cat extents rekey profiles help version --help --version
+offered "commands" "hexz " build convert info verify extract cat extents diff rekey profiles help version --help --version
 offered "a command begun" "hexz ve" verify version
 offered "words of a value" "hexz build --profile " generic eda embedded ml
 offered "words of a value, begun" "hexz build --compression z" zstd
