@@ -347,6 +347,29 @@ struct StreamInput {
     Format format = Format::detect; ///< Of a path. detect looks at disks alone.
 };
 
+/**
+ * Takes bytes front to back, on the thread of the call. What its functions throw ends the call, and comes
+ * out of it. A call that is refused calls none of them; once the work has begun, commit or abort is the last.
+ */
+struct Sink {
+    /** Takes all len bytes of data, or throws. */
+    std::function<void(const void *data, std::size_t len)> write{};
+    /** Takes len zeros of a stream that is extracted. Without it they are written. */
+    std::function<void(std::uint64_t len)> write_zeroes{};
+    std::function<void()> commit{}; ///< Everything was written.
+    std::function<void()> abort{};  ///< The call failed: drop what was written. What it throws is lost.
+};
+
+/** A snapshot in your care, such as in memory. Its bytes do not change while a Snapshot leans on it. */
+struct Storage {
+    std::uint64_t size = 0;
+    /** Fills all len bytes of data with what is at offset, or throws: Status::callback of the call that needed
+     * them, on whatever thread. Never asked beyond size. It may not use a Snapshot that leans on it. */
+    std::function<void(std::uint64_t offset, void *data, std::size_t len)> read_at{};
+    /** read_at may be called by several threads at once, of the library among them. */
+    bool concurrent = false;
+};
+
 struct BuildOptions {
     std::string source; ///< The disk image: a file or block device. Becomes the stream "disk". Empty: none.
     std::string output; ///< Appears complete or not at all.
@@ -368,6 +391,7 @@ struct BuildOptions {
     ProgressCallback progress{};
     const Cancel *cancel = nullptr;
     std::vector<StreamInput> streams{}; ///< Behind disk and memory; at most 256 in all.
+    std::optional<Sink> sink{}; ///< Takes the snapshot in place of output, which is empty then.
 };
 
 struct OpenOptions {
@@ -611,6 +635,81 @@ private:
     hexz_stream stream_ = HEXZ_INIT(hexz_stream);
 };
 
+/** A sink as C takes it; stays where it is until the call is over. */
+class CSink {
+public:
+    CSink(const Sink &sink, Callbacks &callbacks) noexcept : sink_(&sink), callbacks_(&callbacks)
+    {
+        c_.user_data = this;
+        c_.write = sink.write ? on_write : nullptr;
+        c_.write_zeroes = sink.write_zeroes ? on_write_zeroes : nullptr;
+        c_.commit = sink.commit ? on_commit : nullptr;
+        c_.abort = sink.abort ? on_abort : nullptr;
+    }
+    CSink(const CSink &) = delete;
+    CSink &operator=(const CSink &) = delete;
+
+    [[nodiscard]] const hexz_sink *get() const noexcept { return &c_; }
+
+private:
+    template <class Call> static std::int32_t guarded(void *self, Call call) noexcept
+    {
+        auto &sink = *static_cast<CSink *>(self);
+        try {
+            call(*sink.sink_);
+            return 0;
+        } catch (...) {
+            return sink.callbacks_->caught();
+        }
+    }
+    static std::int32_t on_write(void *self, const void *buf, std::size_t len) noexcept
+    {
+        return guarded(self, [=](const Sink &sink) { sink.write(buf, len); });
+    }
+    static std::int32_t on_write_zeroes(void *self, std::uint64_t len) noexcept
+    {
+        return guarded(self, [=](const Sink &sink) { sink.write_zeroes(len); });
+    }
+    static std::int32_t on_commit(void *self) noexcept
+    {
+        return guarded(self, [](const Sink &sink) { sink.commit(); });
+    }
+    static void on_abort(void *self) noexcept
+    {
+        try {
+            static_cast<CSink *>(self)->sink_->abort();
+        } catch (...) { // The call has failed already, and says why.
+        }
+    }
+
+    const Sink *sink_;
+    Callbacks *callbacks_;
+    hexz_sink c_ = HEXZ_INIT(hexz_sink);
+};
+
+/** A storage as C takes it, which frees it when nothing leans on it any more. */
+inline hexz_storage c_storage(Storage storage)
+{
+    hexz_storage c = HEXZ_INIT(hexz_storage);
+    if (!storage.read_at)
+        throw Error(Status::invalid_argument, "the storage has no read_at");
+    c.size = storage.size;
+    c.flags = storage.concurrent ? HEXZ_SOURCE_CONCURRENT : 0u;
+    c.read_at = [](void *self, std::uint64_t offset, void *buf, std::size_t len) noexcept -> std::int32_t {
+        try {
+            static_cast<const Storage *>(self)->read_at(offset, buf, len);
+            return 0;
+        } catch (...) {
+            return -1;
+        }
+    };
+    c.release = [](void *self) noexcept { delete static_cast<Storage *>(self); };
+    if (storage.size > static_cast<std::uint64_t>(INT64_MAX)) // refused, and so not released
+        throw Error(Status::invalid_argument, "the storage has more bytes than a file can have");
+    c.user_data = new Storage(std::move(storage));
+    return c;
+}
+
 struct Free {
     void operator()(hexz_cancel *cancel) const noexcept { hexz_cancel_free(cancel); }
     void operator()(hexz_snapshot *snapshot) const noexcept { hexz_snapshot_close(snapshot); }
@@ -742,9 +841,25 @@ public:
     void extract(const std::string &output, const ExtractOptions &options = {}) const
     {
         detail::Callbacks callbacks(&options.progress);
+        extract(detail::c_string(output, "the output's path"), nullptr, options, callbacks);
+    }
+
+    /** Writes the stream into a sink, front to back. Of the options those about files mean nothing. */
+    void extract(const Sink &sink, const ExtractOptions &options = {}) const
+    {
+        detail::Callbacks callbacks(&options.progress);
+        const detail::CSink into(sink, callbacks);
+        extract(nullptr, into.get(), options, callbacks);
+    }
+
+private:
+    void extract(const char *output, const hexz_sink *sink, const ExtractOptions &options,
+                 detail::Callbacks &callbacks) const
+    {
         hexz_extract_opts opts = HEXZ_INIT(hexz_extract_opts);
         opts.stream = index_;
-        opts.output = detail::c_string(output, "the output's path");
+        opts.output = output;
+        opts.sink = sink;
         opts.flags = (options.overwrite ? HEXZ_EXTRACT_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_EXTRACT_NO_SYNC) |
                      (options.in_place ? HEXZ_EXTRACT_IN_PLACE : 0u) |
                      (options.force_share ? HEXZ_EXTRACT_FORCE_SHARE : 0u);
@@ -754,7 +869,6 @@ public:
         callbacks.check(hexz_snapshot_extract(snapshot_, &opts));
     }
 
-private:
     friend class Snapshot;
     friend struct StreamOf;
     Stream(const hexz_snapshot *snapshot, std::uint32_t index) : snapshot_(snapshot), index_(index)
@@ -777,20 +891,14 @@ class Snapshot {
 public:
     [[nodiscard]] explicit Snapshot(const std::string &path, const OpenOptions &options = {})
     {
-        const ProgressCallback none;
-        detail::Callbacks callbacks(&none, &options.password);
-        hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
-        opts.path = detail::c_string(path, "the snapshot's path");
-        opts.flags = (options.allow_plain ? HEXZ_OPEN_ALLOW_PLAIN : 0u) | (options.no_hints ? HEXZ_OPEN_NO_HINTS : 0u);
-        opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
-        opts.cache_size = options.cache_size;
-        opts.expect_root = options.expect_root ? options.expect_root->data() : nullptr;
-        opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
-        callbacks.give_password(opts);
-        hexz_snapshot *handle = nullptr;
-        const hexz_status status = hexz_snapshot_open(&opts, &handle);
-        handle_.reset(handle);
-        callbacks.check(status);
+        open(detail::c_string(path, "the snapshot's path"), nullptr, options);
+    }
+
+    /** From a storage, which is kept until nothing leans on it any more. */
+    [[nodiscard]] explicit Snapshot(Storage storage, const OpenOptions &options = {})
+    {
+        const hexz_storage c = detail::c_storage(std::move(storage));
+        open(nullptr, &c, options);
     }
 
     [[nodiscard]] Info info() const
@@ -881,6 +989,25 @@ public:
     [[nodiscard]] hexz_snapshot *handle() const noexcept { return handle_.get(); }
 
 private:
+    void open(const char *path, const hexz_storage *storage, const OpenOptions &options)
+    {
+        const ProgressCallback none;
+        detail::Callbacks callbacks(&none, &options.password);
+        hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
+        opts.path = path;
+        opts.storage = storage;
+        opts.flags = (options.allow_plain ? HEXZ_OPEN_ALLOW_PLAIN : 0u) | (options.no_hints ? HEXZ_OPEN_NO_HINTS : 0u);
+        opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
+        opts.cache_size = options.cache_size;
+        opts.expect_root = options.expect_root ? options.expect_root->data() : nullptr;
+        opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+        callbacks.give_password(opts);
+        hexz_snapshot *handle = nullptr;
+        const hexz_status status = hexz_snapshot_open(&opts, &handle);
+        handle_.reset(handle);
+        callbacks.check(status);
+    }
+
     hexz_status find_index(std::string_view name, std::uint32_t &index) const
     {
         const std::string text(name);
@@ -918,7 +1045,11 @@ inline BuildReport build(const BuildOptions &options)
     hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
     opts.source = options.source.empty() ? nullptr : detail::c_string(options.source, "the source's path");
     opts.memory = options.memory ? detail::c_string(*options.memory, "the memory dump's path") : nullptr;
-    opts.output = detail::c_string(options.output, "the output's path");
+    std::optional<detail::CSink> sink;
+    if (options.sink)
+        opts.sink = sink.emplace(*options.sink, callbacks).get();
+    if (!options.sink || !options.output.empty())
+        opts.output = detail::c_string(options.output, "the output's path");
     if (const Profile *profile = std::get_if<Profile>(&options.profile)) {
         custom.compression = static_cast<std::uint32_t>(profile->compression);
         custom.level = profile->level;
@@ -1003,6 +1134,42 @@ inline BuildReport build(const BuildOptions &options)
             throw failed();
     };
     return source;
+}
+
+/**
+ * A C++ stream as a sink: by write() from where it stands, and flush() at the end. It stays the caller's and
+ * must live until the call returned; after a failure it holds what came before it.
+ */
+[[nodiscard]] inline Sink sink_of(std::ostream &stream)
+{
+    const auto check = [&stream] {
+        if (!stream)
+            throw Error(Status::output, "output: the std::ostream cannot write");
+    };
+    Sink sink;
+    sink.write = [&stream, check](const void *data, std::size_t len) {
+        stream.write(static_cast<const char *>(data), static_cast<std::streamsize>(len));
+        check();
+    };
+    sink.commit = [&stream, check] {
+        stream.flush();
+        check();
+    };
+    return sink;
+}
+
+/** Memory as a storage, which keeps it, for any number of threads. */
+template <class Container> [[nodiscard]] Storage storage_of(std::shared_ptr<Container> bytes)
+{
+    static_assert(sizeof(*std::data(*bytes)) == 1, "a container of bytes");
+    Storage storage;
+    storage.size = std::size(*bytes);
+    storage.concurrent = true;
+    storage.read_at = [bytes = std::move(bytes)](std::uint64_t offset, void *data, std::size_t len) {
+        using Element = std::remove_const_t<std::remove_pointer_t<decltype(std::data(*bytes))>>;
+        std::copy_n(std::data(*bytes) + offset, len, static_cast<Element *>(data));
+    };
+    return storage;
 }
 
 /**
