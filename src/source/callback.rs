@@ -8,6 +8,8 @@ use crate::error::{Error, Result, try_push};
 
 /// Runs of a map that are remembered, so that nothing is asked twice in a walk.
 const KNOWN_MAX: usize = 1024;
+/// Shorter reads are not handed on: a map of crumbs would take more memory for them than their bytes.
+const WORTH_IT: usize = 4096;
 
 /// What the host program can be asked.
 pub trait Callbacks: Send + Sync {
@@ -157,8 +159,7 @@ impl CallbackSource {
             };
             match (content, &mut later) {
                 (Content::Zero, _) => part.fill(0),
-                (Content::Data, None) => self.callbacks.read_at(at, part)?,
-                (Content::Data, Some(later)) => {
+                (Content::Data, Some(later)) if len >= WORTH_IT => {
                     let read = Box::new(Reading {
                         callbacks: Arc::clone(&self.callbacks),
                         offset: at,
@@ -166,6 +167,7 @@ impl CallbackSource {
                     let deferred = Deferred::new((at - offset) as usize, len, read);
                     try_push(later, deferred, "reads of a source")?;
                 }
+                (Content::Data, _) => self.callbacks.read_at(at, part)?,
             }
             (at, rest) = (at + len as u64, more);
         }

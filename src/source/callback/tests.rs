@@ -61,13 +61,14 @@ fn what_is_no_data_is_not_read_however_it_lies() {
     ];
     for deferring in [false, true] {
         let (source, host) = source(20_000, true, &map);
-        let mut buf = vec![0xee; 12_000];
+        let mut buf = vec![0xee; 16_000];
         let mut later = Vec::new();
         match deferring {
             true => source.read_deferring(5, &mut buf, &mut later).unwrap(),
             false => source.read_at(5, &mut buf).unwrap(),
         }
-        assert_eq!(later.len(), if deferring { 3 } else { 0 });
+        // Only what is worth it is left for later.
+        assert_eq!(later.len(), usize::from(deferring));
         for deferred in later {
             deferred
                 .unpack(&mut buf, &mut Decompressors::default())
@@ -79,7 +80,7 @@ fn what_is_no_data_is_not_read_however_it_lies() {
         }
         assert_eq!(
             *host.reads.lock().unwrap(),
-            [(5, 5), (30, 3970), (9000, 3005)]
+            [(5, 5), (30, 3970), (9000, 7005)]
         );
         // Each run once, and not again in what is known.
         assert_eq!(host.asked.load(Relaxed), 6);
