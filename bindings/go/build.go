@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"time"
 	"unsafe"
@@ -130,13 +131,17 @@ type BuildReport struct {
 // signal.Ignore(syscall.SIGXFSZ), or an output that grows past the limit ends
 // it; ignored, it is [ErrOutput].
 func Build(ctx context.Context, options *BuildOptions) (*BuildReport, error) {
+	return build(ctx, nil, options)
+}
+
+func build(ctx context.Context, sink io.Writer, options *BuildOptions) (*BuildReport, error) {
 	if options == nil {
 		options = &BuildOptions{}
 	}
 	var a arguments
 	defer a.free()
 	opts := options.inC(&a)
-	c := &callbacks{progress: options.Progress}
+	c := &callbacks{progress: options.Progress, sink: sink}
 	if options.Encryption != nil {
 		c.password = options.Encryption.Password
 	}

@@ -6,6 +6,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/cgo"
 	"runtime/debug"
@@ -38,6 +39,7 @@ func (p *CallbackPanic) Unwrap() error {
 type callbacks struct {
 	password PasswordFunc
 	progress ProgressFunc
+	sink     io.Writer
 
 	// lock is for what follows: sources are called by several threads at once.
 	lock     sync.Mutex
@@ -56,6 +58,9 @@ func (c *callbacks) hooks() (C.hexz_go_hooks, cgo.Handle) {
 	}
 	if c.progress != nil {
 		hooks.which |= C.HEXZ_GO_PROGRESS
+	}
+	if c.sink != nil {
+		hooks.which |= C.HEXZ_GO_SINK
 	}
 	return hooks, handle
 }

@@ -3,7 +3,10 @@ package hexz
 // #include "shim.h"
 import "C"
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // ExtractOptions is how to extract. Zero in any field is the default, and so is
 // a nil pointer to it.
@@ -31,6 +34,10 @@ type ExtractOptions struct {
 // The file appears when it is complete, or not at all, with mode 0600 less the
 // umask, unless InPlace is set.
 func (st *Stream) Extract(ctx context.Context, output string, options *ExtractOptions) error {
+	return st.extract(ctx, output, nil, options)
+}
+
+func (st *Stream) extract(ctx context.Context, output string, sink io.Writer, options *ExtractOptions) error {
 	if options == nil {
 		options = &ExtractOptions{}
 	}
@@ -44,7 +51,9 @@ func (st *Stream) Extract(ctx context.Context, output string, options *ExtractOp
 			flag(options.ForceShare, C.HEXZ_EXTRACT_FORCE_SHARE),
 		stream:  st.index,
 		threads: a.uint32("Threads", options.Threads),
-		output:  a.text("output", output),
+	}
+	if sink == nil {
+		opts.output = a.text("output", output)
 	}
 	if err := a.err(); err != nil {
 		return err
@@ -54,7 +63,7 @@ func (st *Stream) Extract(ctx context.Context, output string, options *ExtractOp
 		return err
 	}
 	defer st.snapshot.leave()
-	return run(ctx, &callbacks{progress: options.Progress},
+	return run(ctx, &callbacks{progress: options.Progress, sink: sink},
 		func(hooks C.hexz_go_hooks, cancel *C.hexz_cancel, left *C.hexz_go_error) C.hexz_status {
 			opts.cancel = cancel
 			return C.hexz_go_extract(handle, &opts, hooks, left)

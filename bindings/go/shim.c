@@ -50,6 +50,18 @@ void hexz_go_source(hexz_source *source, uintptr_t call, int has_extents)
     source->extent_at = has_extents ? on_extent_at : NULL;
 }
 
+static int32_t on_write(void *user_data, const void *buf, size_t len)
+{
+    return hexzGoWrite((uintptr_t)user_data, (void *)buf, len);
+}
+
+/* Lives in the caller as long as the call. An error tells Go what abort would. */
+#define SET_SINK(opts, hooks)                                                                      \
+    hexz_sink sink = HEXZ_INIT(hexz_sink);                                                         \
+    sink.user_data = (void *)(hooks).call;                                                         \
+    sink.write = on_write;                                                                         \
+    (opts)->sink = ((hooks).which & HEXZ_GO_SINK) != 0 ? &sink : NULL
+
 #define SET_PASSWORD(opts, hooks)                                                                  \
     do {                                                                                           \
         (opts)->password = ((hooks).which & HEXZ_GO_PASSWORD) != 0 ? on_password : NULL;           \
@@ -78,6 +90,7 @@ hexz_status hexz_go_build(const hexz_build_opts *opts, hexz_go_hooks hooks,
     hexz_build_opts full = *opts;
     SET_PASSWORD(&full, hooks);
     SET_PROGRESS(&full, hooks);
+    SET_SINK(&full, hooks);
     full.report = report;
     return taken(hexz_build(&full), error);
 }
@@ -134,6 +147,7 @@ hexz_status hexz_go_extract(const hexz_snapshot *snapshot, const hexz_extract_op
 {
     hexz_extract_opts full = *opts;
     SET_PROGRESS(&full, hooks);
+    SET_SINK(&full, hooks);
     return taken(hexz_snapshot_extract(snapshot, &full), error);
 }
 

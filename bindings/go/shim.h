@@ -18,6 +18,7 @@ typedef struct hexz_go_error {
 /* Which callbacks a call has. */
 #define HEXZ_GO_PASSWORD 1
 #define HEXZ_GO_PROGRESS 2
+#define HEXZ_GO_SINK 4
 
 /* A cgo.Handle of the Go side of a call, and HEXZ_GO_ values. */
 typedef struct hexz_go_hooks {
