@@ -23,6 +23,8 @@ mod bomb_tests;
 #[cfg(test)]
 mod encrypted_tests;
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod lies_tests;
 #[cfg(test)]
 mod secrets_tests;
