@@ -31,8 +31,7 @@ pub(super) fn pass_on(file: &OwnedFd, old: &Stat, path: &Path) {
 
 /// Whether the file now has the list that the old one has, or neither has any.
 fn copy_acl(file: &OwnedFd, path: &Path) -> bool {
-    // Into no room: only its length is told.
-    match fs::lgetxattr(path, ACL, &mut [0; 0][..]) {
+    match fs::lgetxattr_query(path, ACL) {
         Ok(len) => {
             let Ok(mut acl) = try_zeroed(len, "an access control list") else {
                 return false;
