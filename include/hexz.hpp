@@ -52,6 +52,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <forward_list>
 #include <functional>
 #include <istream>
 #include <iterator>
@@ -136,7 +137,7 @@ enum class ExtentKind : std::uint32_t {
     data = HEXZ_EXTENT_DATA,
     zero = HEXZ_EXTENT_ZERO,
     parent = HEXZ_EXTENT_PARENT,
-    same = HEXZ_EXTENT_SAME ///< Of a comparison of two snapshots: not in this version.
+    same = HEXZ_EXTENT_SAME ///< Of diff() alone: the bytes are the same in both.
 };
 
 /** What a password is asked for: a new one, that of a snapshot, that of its parent. */
@@ -209,7 +210,7 @@ struct BuildReport {
 
 struct Info {
     Root root{};
-    std::optional<Root> parent_root;
+    std::optional<Root> parent_root; ///< Of the parent that it was built on, whether it leans on that or not.
     std::uint32_t format_version = 0;
     std::uint32_t stream_count = 0;
     bool encrypted = false;
@@ -221,7 +222,16 @@ struct Info {
     std::uint64_t file_size = 0;
     std::uint64_t logical_size = 0; ///< Of all streams.
     std::uint64_t blocks = 0;
-    std::uint32_t ancestor_count = 0; ///< Snapshots that it leans on: none in this version.
+    std::uint32_t ancestor_count = 0; ///< Snapshots that it leans on: see Snapshot::ancestors().
+};
+
+/** What a snapshot leans on. */
+struct AncestorInfo {
+    Root root{};
+    /** The file name that it had when the child was built; may be empty. From a file of any origin. */
+    std::string hint;
+    std::uint64_t bytes_inherited = 0; ///< Logical bytes that come from it.
+    std::uint64_t file_size = 0;
 };
 
 struct StreamInfo {
@@ -310,6 +320,7 @@ struct KdfCost {
 };
 
 class Cancel;
+class Snapshot;
 class Stream;
 
 /** What a source has at an offset, and for how many bytes, 1 or more. */
@@ -370,6 +381,19 @@ struct Storage {
     bool concurrent = false;
 };
 
+/** An ancestor that is looked for. */
+struct AncestorRequest {
+    Root root{};
+    /** The file name that it had when the child was built; may be empty. From a file of any origin. */
+    std::string hint;
+};
+
+/** Where an ancestor is: unknown (std::monostate), a path, a storage, or open already. */
+using AncestorPlace = std::variant<std::monostate, std::string, Storage, const Snapshot *>;
+
+/** Finds an ancestor by its root. The snapshot is not open yet: any other may be opened and used here. */
+using AncestorCallback = std::function<AncestorPlace(const AncestorRequest &)>;
+
 struct BuildOptions {
     std::string source; ///< The disk image: a file or block device. Becomes the stream "disk". Empty: none.
     std::string output; ///< Appears complete or not at all.
@@ -404,6 +428,11 @@ struct OpenOptions {
     /** KiB of memory that a password may cost at most; more is Status::unsupported. 0: 1 GiB. */
     std::uint32_t kdf_memory_max_kib = 0;
     bool no_hints = false; ///< Do not follow the names of ancestors that the snapshot records.
+    /** What it leans on: a path, or a Snapshot, which may be destroyed once the call returned. Not both. */
+    std::optional<std::string> parent{};
+    const Snapshot *parent_snapshot = nullptr;
+    /** Finds ancestors that parent_snapshot and parent are not. One that is found nowhere is Status::parent. */
+    AncestorCallback ancestor{};
 };
 
 struct RekeyOptions {
@@ -710,6 +739,33 @@ inline hexz_storage c_storage(Storage storage)
     return c;
 }
 
+/** Answers what a snapshot that is opened leans on; what it answered stays until the call is over. */
+class Ancestors {
+public:
+    Ancestors(const AncestorCallback &callback, Callbacks &callbacks) noexcept
+        : callback_(&callback), callbacks_(&callbacks)
+    {
+    }
+    Ancestors(const Ancestors &) = delete;
+    Ancestors &operator=(const Ancestors &) = delete;
+
+    void give(hexz_open_opts &opts) noexcept
+    {
+        if (*callback_) {
+            opts.ancestor = on_ancestor;
+            opts.ancestor_data = this;
+        }
+    }
+
+private:
+    static std::int32_t on_ancestor(void *self, hexz_ancestor *asked) noexcept;
+
+    const AncestorCallback *callback_;
+    Callbacks *callbacks_;
+    std::forward_list<AncestorPlace> places_;
+    std::forward_list<hexz_storage> storages_;
+};
+
 struct Free {
     void operator()(hexz_cancel *cancel) const noexcept { hexz_cancel_free(cancel); }
     void operator()(hexz_snapshot *snapshot) const noexcept { hexz_snapshot_close(snapshot); }
@@ -744,7 +800,7 @@ private:
 
 // Reading ---------------------------------------------------------------------------------------
 
-/** The extents of a stream in order, for a range-based for. */
+/** The extents of a stream in order, or those of a comparison, for a range-based for. */
 class Extents {
 public:
     class iterator {
@@ -772,8 +828,8 @@ public:
 
     private:
         friend class Extents;
-        iterator(const hexz_snapshot *snapshot, std::uint32_t stream, std::uint64_t offset, std::uint64_t end)
-            : snapshot_(snapshot), stream_(stream), end_(end)
+        iterator(const Extents &extents, std::uint64_t offset)
+            : snapshot_(extents.snapshot_), stream_(extents.stream_), end_(extents.end_), from_(extents.from_)
         {
             look(offset);
         }
@@ -782,6 +838,7 @@ public:
         const hexz_snapshot *snapshot_ = nullptr;
         std::uint32_t stream_ = 0;
         std::uint64_t end_ = 0;
+        std::optional<StreamOf> from_;
         Extent extent_;
     };
 
@@ -789,7 +846,12 @@ public:
         : snapshot_(snapshot), stream_(stream), offset_(offset), end_(end)
     {
     }
-    [[nodiscard]] iterator begin() const { return {snapshot_, stream_, offset_, end_}; }
+    /** What differs from another stream: see diff(). */
+    Extents(StreamOf from, StreamOf to, std::uint64_t end) noexcept
+        : snapshot_(to.snapshot), stream_(to.index), offset_(0), end_(end), from_(from)
+    {
+    }
+    [[nodiscard]] iterator begin() const { return {*this, offset_}; }
     [[nodiscard]] iterator end() const noexcept { return {}; }
 
 private:
@@ -797,6 +859,7 @@ private:
     std::uint32_t stream_;
     std::uint64_t offset_;
     std::uint64_t end_;
+    std::optional<StreamOf> from_;
 };
 
 /** A disk or memory inside a Snapshot, which it points into: cheap to copy, gone with the Snapshot. */
@@ -886,6 +949,22 @@ private:
 
 inline StreamOf::StreamOf(const Stream &stream) noexcept : snapshot(stream.snapshot_), index(stream.index_) {}
 
+/**
+ * What is at offset of to, against the same offset of from, and for how many bytes: ExtentKind::same, ::data (it
+ * may differ) or ::zero (it may differ, and is zeros now). What lies beyond the end of from counts as zeros.
+ * Only indexes are read, no blocks: see hexz_snapshot_diff().
+ */
+[[nodiscard]] inline Extent diff(const Stream &from, const Stream &to, std::uint64_t offset)
+{
+    const StreamOf a(from), b(to);
+    hexz_extent extent = HEXZ_INIT(hexz_extent);
+    detail::check(hexz_snapshot_diff(a.snapshot, a.index, b.snapshot, b.index, offset, &extent));
+    return {static_cast<ExtentKind>(extent.kind), extent.offset, extent.len};
+}
+
+/** The same for all of to: for (const hexz::Extent &run : hexz::diff(from, to)). */
+[[nodiscard]] inline Extents diff(const Stream &from, const Stream &to) noexcept { return {from, to, to.size()}; }
+
 /** A snapshot file open for reading. The file must stay as it is meanwhile; replacing it is fine. */
 class Snapshot {
 public:
@@ -897,8 +976,7 @@ public:
     /** From a storage, which is kept until nothing leans on it any more. */
     [[nodiscard]] explicit Snapshot(Storage storage, const OpenOptions &options = {})
     {
-        const hexz_storage c = detail::c_storage(std::move(storage));
-        open(nullptr, &c, options);
+        open(nullptr, &storage, options);
     }
 
     [[nodiscard]] Info info() const
@@ -952,6 +1030,23 @@ public:
         return all;
     }
 
+    /** What number index is that this one leans on, from 0. The first call reads index pages; later ones nothing. */
+    [[nodiscard]] AncestorInfo ancestor(std::uint32_t index) const
+    {
+        hexz_ancestor_info info = HEXZ_INIT(hexz_ancestor_info);
+        detail::check(hexz_snapshot_ancestor(handle_.get(), index, &info));
+        return {detail::root(info.root), info.hint, info.bytes_inherited, info.file_size};
+    }
+
+    /** All that this one leans on. */
+    [[nodiscard]] std::vector<AncestorInfo> ancestors() const
+    {
+        std::vector<AncestorInfo> all;
+        for (std::uint32_t index = 0, count = info().ancestor_count; index < count; index++)
+            all.push_back(ancestor(index));
+        return all;
+    }
+
     // Of a Snapshot that is gone at the end of the line.
     Stream stream(std::string_view) const && = delete;
     Stream stream(std::uint32_t) const && = delete;
@@ -989,19 +1084,32 @@ public:
     [[nodiscard]] hexz_snapshot *handle() const noexcept { return handle_.get(); }
 
 private:
-    void open(const char *path, const hexz_storage *storage, const OpenOptions &options)
+    void open(const char *path, Storage *storage, const OpenOptions &options)
     {
         const ProgressCallback none;
         detail::Callbacks callbacks(&none, &options.password);
         hexz_open_opts opts = HEXZ_INIT(hexz_open_opts);
         opts.path = path;
-        opts.storage = storage;
         opts.flags = (options.allow_plain ? HEXZ_OPEN_ALLOW_PLAIN : 0u) | (options.no_hints ? HEXZ_OPEN_NO_HINTS : 0u);
         opts.kdf_memory_max_kib = options.kdf_memory_max_kib;
         opts.cache_size = options.cache_size;
         opts.expect_root = options.expect_root ? options.expect_root->data() : nullptr;
         opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+        opts.parent = options.parent ? detail::c_string(*options.parent, "the parent's path") : nullptr;
+        if (options.parent_snapshot) {
+            opts.parent_snapshot = options.parent_snapshot->handle();
+            if (!opts.parent_snapshot)
+                throw Error(Status::invalid_argument, "the parent is a snapshot that was moved from");
+        }
+        detail::Ancestors ancestors(options.ancestor, callbacks);
+        ancestors.give(opts);
         callbacks.give_password(opts);
+        // The library's from here on: what can throw comes before.
+        hexz_storage kept = HEXZ_INIT(hexz_storage);
+        if (storage) {
+            kept = detail::c_storage(std::move(*storage));
+            opts.storage = &kept;
+        }
         hexz_snapshot *handle = nullptr;
         const hexz_status status = hexz_snapshot_open(&opts, &handle);
         handle_.reset(handle);
@@ -1024,8 +1132,34 @@ inline void Extents::iterator::look(std::uint64_t offset)
         return;
     }
     hexz_extent found = HEXZ_INIT(hexz_extent);
-    detail::check(hexz_snapshot_extent(snapshot_, stream_, offset, &found));
+    detail::check(from_ ? hexz_snapshot_diff(from_->snapshot, from_->index, snapshot_, stream_, offset, &found)
+                        : hexz_snapshot_extent(snapshot_, stream_, offset, &found));
     extent_ = {static_cast<ExtentKind>(found.kind), found.offset, found.len};
+}
+
+inline std::int32_t detail::Ancestors::on_ancestor(void *self, hexz_ancestor *asked) noexcept
+{
+    auto &own = *static_cast<Ancestors *>(self);
+    try {
+        AncestorRequest request;
+        std::copy_n(asked->root, request.root.size(), request.root.begin());
+        request.hint = asked->hint ? asked->hint : "";
+        AncestorPlace &place = own.places_.emplace_front((*own.callback_)(request));
+        if (const std::string *path = std::get_if<std::string>(&place)) {
+            asked->path = c_string(*path, "the ancestor's path");
+        } else if (const Snapshot *const *snapshot = std::get_if<const Snapshot *>(&place)) {
+            asked->snapshot = *snapshot ? (*snapshot)->handle() : nullptr;
+        } else if (Storage *storage = std::get_if<Storage>(&place)) {
+            hexz_storage &c = own.storages_.emplace_front();
+            c = c_storage(std::move(*storage));
+            asked->storage = &c;
+        } else {
+            return 1;
+        }
+        return 0;
+    } catch (...) {
+        return own.callbacks_->caught();
+    }
 }
 
 // Building and passwords ------------------------------------------------------------------------
