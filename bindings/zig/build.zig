@@ -75,6 +75,11 @@ fn addTests(
     tests.root_module.addIncludePath(include);
     tests.root_module.addAnonymousImport("hexz.h", .{ .root_source_file = include.path(b, "hexz.h") });
 
+    for ([_][]const u8{ "thin-base-v1.hxz", "thin-child-v1.hxz", "thin-sealed-child-v1.hxz", "thin-sealed-base-v1.hxz" }) |golden| {
+        const path = b.pathJoin(&.{ "../../tests/decoder/golden", golden });
+        tests.root_module.addAnonymousImport(golden, .{ .root_source_file = b.path(path) });
+    }
+
     const run_tests = b.addRunArtifact(tests);
     // The library may have changed although this program has not, and std.testing.tmpDir makes its
     // folders below the working directory.

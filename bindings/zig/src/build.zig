@@ -11,6 +11,7 @@ const Keyring = @import("password.zig").Keyring;
 const ProfileChoice = @import("profile.zig").ProfileChoice;
 const ProgressCallback = @import("progress.zig").ProgressCallback;
 const Root = @import("snapshot.zig").Root;
+const Sink = @import("sink.zig").Sink;
 const CStreams = @import("source.zig").CStreams;
 const StreamInput = @import("source.zig").StreamInput;
 
@@ -34,8 +35,11 @@ pub const BuildOptions = struct {
     memory: ?[]const u8 = null,
     /// More streams, behind disk and memory in their order; at most 256 in all.
     streams: []const StreamInput = &.{},
-    /// The snapshot file to make. It appears complete or not at all.
-    output: []const u8,
+    /// The snapshot file to make. It appears complete or not at all. Empty: none, where there is a `sink`.
+    output: []const u8 = "",
+    /// Takes the snapshot in place of a file: only when it was committed it is whole, and what was cut short
+    /// does not open. `overwrite` and `sync` have no meaning then.
+    sink: ?Sink = null,
     profile: ProfileChoice = .generic,
     /// Of `source`.
     format: Format = .auto,
@@ -125,7 +129,12 @@ pub fn build(options: BuildOptions) Error!BuildReport {
     opts.flags = options.flags();
     if (options.source.len > 0 or options.streams.len == 0) opts.source = try texts[0].set(options.source);
     opts.memory = try texts[1].setOptional(options.memory);
-    opts.output = try texts[2].set(options.output);
+    if (options.output.len > 0) opts.output = try texts[2].set(options.output);
+    var sink: c.hexz_sink = undefined;
+    if (options.sink) |*some| {
+        sink = some.toC();
+        opts.sink = &sink;
+    }
     var custom: c.hexz_profile = undefined;
     switch (options.profile) {
         .name => |name| opts.profile = try texts[3].set(name),
@@ -155,8 +164,6 @@ pub fn build(options: BuildOptions) Error!BuildReport {
     opts.report = &report;
     var streams: CStreams = .{};
     try streams.set(options.streams, &opts);
-    const status = c.hexz_build(&opts);
-    streams.gather();
-    try check(status);
+    try check(c.hexz_build(&opts));
     return mirror.fromC(BuildReport, report);
 }

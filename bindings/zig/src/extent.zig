@@ -2,6 +2,8 @@
 
 const c = @import("c.zig");
 const Error = @import("status.zig").Error;
+const check = @import("failure.zig").check;
+const mirror = @import("mirror.zig");
 const Stream = @import("stream.zig").Stream;
 
 pub const ExtentKind = enum(u32) {
@@ -11,7 +13,7 @@ pub const ExtentKind = enum(u32) {
     zero = c.HEXZ_EXTENT_ZERO,
     /// The bytes are the parent's at this place, and come from there.
     parent = c.HEXZ_EXTENT_PARENT,
-    /// Of a comparison of two snapshots: not in this version.
+    /// Of a `diff` alone: the bytes are the same in both.
     same = c.HEXZ_EXTENT_SAME,
     _,
 };
@@ -35,5 +37,41 @@ pub const ExtentIterator = struct {
         const extent = try extents.stream.extentAt(extents.offset);
         extents.offset += extent.len;
         return extent;
+    }
+};
+
+/// What `to` holds against the same places of `from`: `.same`, `.data` (it may differ) or `.zero` (it may
+/// differ, and is zeros now). What lies beyond the end of `from` counts as zeros. Only indexes are read, no
+/// blocks: whoever made a snapshot may have written hashes that are not those of its bytes, which
+/// `Snapshot.verify` tells.
+///
+///     var differences = hexz.diff(from, to);
+///     while (try differences.next()) |extent| ...
+pub fn diff(from: Stream, to: Stream) DiffIterator {
+    return .{ .from = from, .to = to };
+}
+
+/// From `diff`.
+pub const DiffIterator = struct {
+    from: Stream,
+    to: Stream,
+    /// Where the next extent begins. May be set, to begin or go on elsewhere.
+    offset: u64 = 0,
+
+    pub fn next(differences: *DiffIterator) Error!?Extent {
+        const from = differences.from;
+        const to = differences.to;
+        if (differences.offset >= to.size) return null;
+        var out = mirror.sized(c.hexz_extent);
+        try check(c.hexz_snapshot_diff(
+            from.snapshot.handle,
+            from.index,
+            to.snapshot.handle,
+            to.index,
+            differences.offset,
+            &out,
+        ));
+        differences.offset += out.len;
+        return mirror.fromC(Extent, out);
     }
 };

@@ -39,10 +39,8 @@ pub fn lastFailure() Failure {
 /// Turns what a C function returned into an error.
 pub fn check(status: c.hexz_status) Error!void {
     const named: Status = @fromBackingInt(status);
-    defer thrown = null;
     const err = errorOf(named) orelse return;
-    const by_callback = c.hexz_last_callback_code() != 0;
-    latest = .{ .status = named, .callback_error = if (by_callback) thrown else null };
+    latest = .{ .status = named, .callback_error = thrown(c.hexz_last_callback_code()) };
     return err;
 }
 
@@ -52,12 +50,20 @@ pub fn refuse(comptime text: [:0]const u8) Error {
     return error.InvalidArgument;
 }
 
-/// What a callback answers to C when the one that it stands for returned an error, which is kept until
-/// the call is over.
+/// What a callback answers to C when the one that it stands for returned an error. C hands it on to the thread
+/// whose call fails, whatever thread the callback was on.
 pub fn throw(err: anyerror) i32 {
-    thrown = err;
-    return -1;
+    return first_thrown - @as(i32, @intFromError(err));
 }
+
+fn thrown(code: i32) ?anyerror {
+    if (code >= first_thrown) return null;
+    const number = std.math.cast(u16, first_thrown - code) orelse return null;
+    return @errorFromInt(number);
+}
+
+/// Below it are the errors: far from what a callback of C returns.
+const first_thrown: i32 = -0x4000_0000;
 
 /// The C library keeps text and errno, but neither the status nor an error of Zig.
 const Latest = struct {
@@ -67,4 +73,3 @@ const Latest = struct {
 };
 
 threadlocal var latest: Latest = .{};
-threadlocal var thrown: ?anyerror = null;

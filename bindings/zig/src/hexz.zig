@@ -21,7 +21,7 @@
 //! Threads. `Snapshot`, `Stream` and `Cancel` may be used by many threads at once, a `Reader` by one. Calls
 //! block the thread they are made on; with `std.Io`, make long ones by `io.concurrent`.
 //!
-//! Callbacks run on the thread that made the call, but those of a concurrent `Source`. A panic in one ends the process, as Zig's do.
+//! Callbacks run on the thread that made the call, but those of a concurrent `Source` and of a `Storage`. A panic in one ends the process, as Zig's do.
 
 const std = @import("std");
 
@@ -41,15 +41,21 @@ pub const Format = @import("build.zig").Format;
 pub const StreamInput = @import("source.zig").StreamInput;
 pub const Source = @import("source.zig").Source;
 pub const SourceExtent = @import("source.zig").SourceExtent;
+pub const Sink = @import("sink.zig").Sink;
 pub const Compression = @import("profile.zig").Compression;
 pub const Profile = @import("profile.zig").Profile;
 pub const ProfileChoice = @import("profile.zig").ProfileChoice;
 
 pub const Snapshot = @import("snapshot.zig").Snapshot;
 pub const OpenOptions = @import("snapshot.zig").OpenOptions;
+pub const Storage = @import("storage.zig").Storage;
 pub const Info = @import("snapshot.zig").Info;
 pub const Root = @import("snapshot.zig").Root;
 pub const StreamIterator = @import("snapshot.zig").StreamIterator;
+pub const Ancestor = @import("ancestor.zig").Ancestor;
+pub const AncestorCallback = @import("ancestor.zig").AncestorCallback;
+pub const AncestorInfo = @import("ancestor.zig").AncestorInfo;
+pub const AncestorRequest = @import("ancestor.zig").AncestorRequest;
 pub const VerifyOptions = @import("snapshot.zig").VerifyOptions;
 pub const VerifyReport = @import("snapshot.zig").VerifyReport;
 
@@ -61,6 +67,8 @@ pub const Reader = @import("reader.zig").Reader;
 pub const Extent = @import("extent.zig").Extent;
 pub const ExtentIterator = @import("extent.zig").ExtentIterator;
 pub const ExtentKind = @import("extent.zig").ExtentKind;
+pub const diff = @import("extent.zig").diff;
+pub const DiffIterator = @import("extent.zig").DiffIterator;
 
 pub const Encryption = @import("password.zig").Encryption;
 pub const Kdf = @import("password.zig").Kdf;

@@ -6,11 +6,15 @@ const Error = @import("status.zig").Error;
 const check = @import("failure.zig").check;
 const mirror = @import("mirror.zig");
 const Text = @import("text.zig").Text;
+const AncestorCallback = @import("ancestor.zig").AncestorCallback;
+const AncestorInfo = @import("ancestor.zig").AncestorInfo;
+const Finder = @import("ancestor.zig").Finder;
 const Cancel = @import("cancel.zig").Cancel;
 const Compression = @import("profile.zig").Compression;
 const Keyring = @import("password.zig").Keyring;
 const Password = @import("password.zig").Password;
 const ProgressCallback = @import("progress.zig").ProgressCallback;
+const Storage = @import("storage.zig").Storage;
 const Stream = @import("stream.zig").Stream;
 
 /// A hash (BLAKE3) that names all that a snapshot holds.
@@ -31,7 +35,15 @@ pub const OpenOptions = struct {
     /// KiB of memory that making a key from a password may take at most; 0: 1 GiB, the most that the
     /// format allows. A key slot that asks for more is `error.Unsupported`.
     kdf_memory_max_kib: u32 = 0,
-    /// The names of ancestors that a snapshot records are not followed.
+    /// Where the parent is, of a snapshot that leans on others.
+    parent: ?[]const u8 = null,
+    /// The same, open already; not both. It may be closed once the opening is over.
+    parent_snapshot: ?Snapshot = null,
+    /// Finds ancestors that `parent_snapshot` and `parent` are not. One that is found nowhere is
+    /// `error.ParentFailed`.
+    ancestor: ?AncestorCallback = null,
+    /// The names of ancestors that a snapshot records are not followed: for snapshots from hands that you do
+    /// not trust.
     no_hints: bool = false,
     /// Stops the opening when triggered. Not used after `Snapshot.open` returned.
     cancel: ?Cancel = null,
@@ -40,7 +52,7 @@ pub const OpenOptions = struct {
 /// What a snapshot is.
 pub const Info = struct {
     root: Root,
-    /// Root of the parent; zeros without one.
+    /// Root of the parent that it was built on, whether it leans on that or not; zeros without one.
     parent_root: Root,
     /// Version of the file format.
     format_version: u32,
@@ -63,7 +75,7 @@ pub const Info = struct {
     logical_size: u64,
     /// Blocks stored in this file.
     blocks: u64,
-    /// Snapshots that this one leans on: none in this version.
+    /// Snapshots that this one leans on: see `Snapshot.ancestor`.
     ancestor_count: u32,
 };
 
@@ -102,8 +114,19 @@ pub const Snapshot = struct {
     /// Reads at most 64 KiB, however large the file is. Every byte is checked before it is handed out.
     pub fn open(path: []const u8, options: OpenOptions) Error!Snapshot {
         var text: Text = .{};
+        return openWith(try text.set(path), null, options);
+    }
+
+    /// As `open`, of a snapshot in this program's care.
+    pub fn openFrom(storage: Storage, options: OpenOptions) Error!Snapshot {
+        const from = storage.toC();
+        return openWith(null, &from, options);
+    }
+
+    fn openWith(path: ?[*:0]const u8, storage: ?*const c.hexz_storage, options: OpenOptions) Error!Snapshot {
         var opts = mirror.sized(c.hexz_open_opts);
-        opts.path = try text.set(path);
+        opts.path = path;
+        opts.storage = storage;
         opts.cache_size = options.cache_size;
         if (options.allow_plain) opts.flags |= c.HEXZ_OPEN_ALLOW_PLAIN;
         if (options.no_hints) opts.flags |= c.HEXZ_OPEN_NO_HINTS;
@@ -115,6 +138,15 @@ pub const Snapshot = struct {
         }
         if (options.expect_root) |*root| opts.expect_root = root;
         if (options.cancel) |cancel| opts.cancel = cancel.handle;
+        var parent: Text = .{};
+        opts.parent = try parent.setOptional(options.parent);
+        if (options.parent_snapshot) |snapshot| opts.parent_snapshot = snapshot.handle;
+        var finder: Finder = undefined;
+        if (options.ancestor) |callback| {
+            finder = .{ .callback = callback };
+            opts.ancestor = Finder.answer;
+            opts.ancestor_data = &finder;
+        }
         var handle: ?*c.hexz_snapshot = null;
         try check(c.hexz_snapshot_open(&opts, &handle));
         return .{ .handle = handle.? };
@@ -151,6 +183,19 @@ pub const Snapshot = struct {
     ///     while (try streams.next()) |stream| ...
     pub fn streams(snapshot: Snapshot) Error!StreamIterator {
         return .{ .snapshot = snapshot, .count = (try snapshot.info()).stream_count };
+    }
+
+    /// What number `index` is that this snapshot leans on, counted from 0 up to `Info.ancestor_count`, else
+    /// `error.OutOfRange`. The first call reads index pages, later ones read nothing.
+    pub fn ancestor(snapshot: Snapshot, index: u32) Error!AncestorInfo {
+        var out = mirror.sized(c.hexz_ancestor_info);
+        try check(c.hexz_snapshot_ancestor(snapshot.handle, index, &out));
+        return .{
+            .root = out.root,
+            .bytes_inherited = out.bytes_inherited,
+            .file_size = out.file_size,
+            .hint_buffer = out.hint,
+        };
     }
 
     /// Checks all of the file: every block, every hash, every page of the index. Damage is `error.Corrupt`,

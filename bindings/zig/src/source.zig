@@ -1,10 +1,10 @@
 //! Further streams of a build: files, bytes of this program, streams of other snapshots.
 
-const std = @import("std");
 const c = @import("c.zig");
 const Error = @import("status.zig").Error;
 const refuse = @import("failure.zig").refuse;
 const throw = @import("failure.zig").throw;
+const whole = @import("text.zig").whole;
 const mirror = @import("mirror.zig");
 const ExtentKind = @import("extent.zig").ExtentKind;
 const Format = @import("build.zig").Format;
@@ -80,38 +80,24 @@ pub const CStreams = struct {
     streams: [most]c.hexz_stream = undefined,
     list: [most]*const c.hexz_stream = undefined,
     sources: [most]c.hexz_source = undefined,
-    calls: [most]Call = undefined,
     count: usize = 0,
-    /// The first error of a callback, whatever thread it was on.
-    failed: std.atomic.Value(u16) = .init(0),
 
     const most = 256;
 
-    /// A source while it is called.
-    const Call = struct {
-        source: *const Source,
-        all: *CStreams,
+    fn readAt(data: ?*anyopaque, offset: u64, buf: ?*anyopaque, len: usize) callconv(.c) i32 {
+        const source: *const Source = @ptrCast(@alignCast(data.?));
+        const bytes: [*]u8 = @ptrCast(buf.?);
+        source.read_at(source.context, offset, bytes[0..len]) catch |err| return throw(err);
+        return 0;
+    }
 
-        fn fail(call: *const Call, err: anyerror) i32 {
-            _ = call.all.failed.cmpxchgStrong(0, @intFromError(err), .monotonic, .monotonic);
-            return throw(err);
-        }
-
-        fn readAt(data: ?*anyopaque, offset: u64, buf: ?*anyopaque, len: usize) callconv(.c) i32 {
-            const call: *const Call = @ptrCast(@alignCast(data.?));
-            const bytes: [*]u8 = @ptrCast(buf.?);
-            call.source.read_at(call.source.context, offset, bytes[0..len]) catch |err| return call.fail(err);
-            return 0;
-        }
-
-        fn extentAt(data: ?*anyopaque, offset: u64, len: *u64, kind: *u32) callconv(.c) i32 {
-            const call: *const Call = @ptrCast(@alignCast(data.?));
-            const extent = call.source.extent_at.?(call.source.context, offset, len.*) catch |err| return call.fail(err);
-            len.* = extent.len;
-            kind.* = @backingInt(extent.kind);
-            return 0;
-        }
-    };
+    fn extentAt(data: ?*anyopaque, offset: u64, len: *u64, kind: *u32) callconv(.c) i32 {
+        const source: *const Source = @ptrCast(@alignCast(data.?));
+        const extent = source.extent_at.?(source.context, offset, len.*) catch |err| return throw(err);
+        len.* = extent.len;
+        kind.* = @backingInt(extent.kind);
+        return 0;
+    }
 
     /// Points `opts` at these. `inputs` and `all` stay until the build is over.
     pub fn set(all: *CStreams, inputs: []const StreamInput, opts: *c.hexz_build_opts) Error!void {
@@ -130,31 +116,17 @@ pub const CStreams = struct {
                     stream.snapshot_stream = of.index;
                 },
                 .source => |*source| {
-                    all.calls[i] = .{ .source = source, .all = all };
                     all.sources[i] = mirror.sized(c.hexz_source);
-                    all.sources[i].user_data = &all.calls[i];
+                    all.sources[i].user_data = @ptrCast(@constCast(source));
                     all.sources[i].size = source.size;
                     if (source.concurrent) all.sources[i].flags = c.HEXZ_SOURCE_CONCURRENT;
-                    all.sources[i].read_at = Call.readAt;
-                    if (source.extent_at != null) all.sources[i].extent_at = Call.extentAt;
+                    all.sources[i].read_at = readAt;
+                    if (source.extent_at != null) all.sources[i].extent_at = extentAt;
                     stream.source = &all.sources[i];
                 },
             }
         }
         if (inputs.len > 0) opts.streams = &all.list;
         opts.stream_count = inputs.len;
-    }
-
-    /// What a callback returned on another thread is this thread's affair from here on.
-    pub fn gather(all: *const CStreams) void {
-        const failed = all.failed.load(.monotonic);
-        if (failed != 0) _ = throw(@errorFromInt(failed));
-    }
-
-    /// C would take it to end at the first NUL.
-    fn whole(text: [:0]const u8) Error![*:0]const u8 {
-        if (std.mem.findScalar(u8, text, 0) != null)
-            return refuse("a path or name has a NUL byte in it: the system would cut it there");
-        return text.ptr;
     }
 };

@@ -69,7 +69,7 @@ pub const Error = error{
     ParentFailed,
     /// By a `Cancel`, or by a progress callback that returned an error. Spelled as in `std.Io`.
     Canceled,
-    /// A password callback returned an error: `Failure.callback_error`.
+    /// A callback other than progress returned an error: `Failure.callback_error`.
     CallbackFailed,
     /// Memory could not be had.
     OutOfMemory,

@@ -11,6 +11,7 @@ const Extent = @import("extent.zig").Extent;
 const ExtentIterator = @import("extent.zig").ExtentIterator;
 const ProgressCallback = @import("progress.zig").ProgressCallback;
 const Reader = @import("reader.zig").Reader;
+const Sink = @import("sink.zig").Sink;
 const Snapshot = @import("snapshot.zig").Snapshot;
 
 pub const StreamKind = enum(u32) {
@@ -113,6 +114,22 @@ pub const Stream = struct {
     /// at all, unless `existing` is `.in_place`. The callbacks run on this thread.
     pub fn extract(stream: Stream, output: []const u8, options: ExtractOptions) Error!void {
         var text: Text = .{};
+        return stream.extractWith(try text.set(output), null, options);
+    }
+
+    /// Writes the stream into a sink, front to back, while threads decode ahead of it. Of the options those
+    /// about files have no meaning.
+    pub fn extractTo(stream: Stream, sink: Sink, options: ExtractOptions) Error!void {
+        const into = sink.toC();
+        return stream.extractWith(null, &into, options);
+    }
+
+    fn extractWith(
+        stream: Stream,
+        output: ?[*:0]const u8,
+        sink: ?*const c.hexz_sink,
+        options: ExtractOptions,
+    ) Error!void {
         var opts = mirror.sized(c.hexz_extract_opts);
         switch (options.existing) {
             .refuse => {},
@@ -123,7 +140,8 @@ pub const Stream = struct {
         if (!options.sync) opts.flags |= c.HEXZ_EXTRACT_NO_SYNC;
         opts.stream = stream.index;
         opts.threads = options.threads;
-        opts.output = try text.set(output);
+        opts.output = output;
+        opts.sink = sink;
         if (options.progress) |progress| {
             opts.progress = progress.function;
             opts.progress_data = progress.context;

@@ -4,6 +4,13 @@ const std = @import("std");
 const Error = @import("status.zig").Error;
 const refuse = @import("failure.zig").refuse;
 
+/// A path or name that ends with NUL already. C would take it to end at the first one.
+pub fn whole(text: [:0]const u8) Error![*:0]const u8 {
+    if (std.mem.findScalar(u8, text, 0) != null)
+        return refuse("a path or name has a NUL byte in it: the system would cut it there");
+    return text.ptr;
+}
+
 /// A path or name as C wants it, for the time of one call and without an allocation.
 pub const Text = struct {
     buffer: [std.posix.PATH_MAX]u8 = undefined,

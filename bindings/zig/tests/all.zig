@@ -7,6 +7,8 @@ test {
     _ = @import("encryption.zig");
     _ = @import("options.zig");
     _ = @import("streams.zig");
+    _ = @import("sinks.zig");
+    _ = @import("thin.zig");
     _ = @import("threads.zig");
     _ = @import("hostile.zig");
 }
