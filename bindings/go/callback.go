@@ -40,6 +40,8 @@ type callbacks struct {
 	password PasswordFunc
 	progress ProgressFunc
 	sink     io.Writer
+	ancestor AncestorFunc
+	opening  *opening
 
 	// lock is for what follows: sources are called by several threads at once.
 	lock     sync.Mutex
@@ -61,6 +63,9 @@ func (c *callbacks) hooks() (C.hexz_go_hooks, cgo.Handle) {
 	}
 	if c.sink != nil {
 		hooks.which |= C.HEXZ_GO_SINK
+	}
+	if c.ancestor != nil {
+		hooks.which |= C.HEXZ_GO_ANCESTOR
 	}
 	return hooks, handle
 }

@@ -25,6 +25,7 @@ func TestClosedSnapshot(t *testing.T) {
 		"extent":  func() error { _, err := disk.Extent(0); return err },
 		"stream":  func() error { _, err := s.Stream("disk"); return err },
 		"verify":  func() error { _, err := s.Verify(context.Background(), nil); return err },
+		"parents": func() error { _, err := s.Ancestors(); return err },
 		"extract": func() error { return disk.Extract(context.Background(), i.path("out"), nil) },
 	}
 	for name, call := range calls {

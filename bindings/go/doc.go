@@ -51,6 +51,10 @@
 // A panic in it ends the call too, which then panics with a [*CallbackPanic];
 // [runtime.Goexit], which testing.T.FailNow uses, ends the calling goroutine.
 //
+// So it is with a [Source], an [AncestorFunc] and an io.Writer. An io.ReaderAt that
+// a snapshot lies in ([OpenFrom]) is read by any number of goroutines, until that
+// snapshot is closed; its failures come out of the calls that needed the bytes.
+//
 // # Units
 //
 // Sizes, offsets and lengths are in bytes unless they say otherwise. Zero in

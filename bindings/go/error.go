@@ -45,8 +45,13 @@ func (e *Error) Unwrap() []error {
 	return append(all, e.causes...)
 }
 
-// failure makes the error of a call that failed, and frees what C left.
+// failure makes the error of a call that failed, and frees what C left. It goes on
+// with what a storage panicked with.
 func failure(status C.hexz_status, left *C.hexz_go_error, causes ...error) *Error {
+	mishap := mishaps.find(left.code)
+	if mishap != nil && mishap.err != nil {
+		causes = append(causes, mishap.err)
+	}
 	failed := &Error{
 		Status: Status(status),
 		Errno:  syscall.Errno(left.system),
@@ -57,6 +62,9 @@ func failure(status C.hexz_status, left *C.hexz_go_error, causes ...error) *Erro
 		C.free(unsafe.Pointer(left.text))
 	} else {
 		failed.Text = failed.Status.String()
+	}
+	if mishap != nil {
+		mishap.resume()
 	}
 	return failed
 }
@@ -72,9 +80,13 @@ func invalid(format string, args ...any) *Error {
 
 // closed is a call on a snapshot that was closed before.
 func closed(path string) *Error {
+	text := "the snapshot was closed before this call"
+	if path != "" {
+		text = fmt.Sprintf("'%s': %s", path, text)
+	}
 	return &Error{
 		Status: ErrState,
-		Text:   fmt.Sprintf("'%s': the snapshot was closed before this call", path),
+		Text:   text,
 		causes: []error{fs.ErrClosed},
 	}
 }

@@ -27,6 +27,10 @@ const (
 	ExtentData ExtentKind = C.HEXZ_EXTENT_DATA
 	// ExtentZero is all zeros, and takes no space.
 	ExtentZero ExtentKind = C.HEXZ_EXTENT_ZERO
+	// ExtentParent is stored in a snapshot that this one leans on.
+	ExtentParent ExtentKind = C.HEXZ_EXTENT_PARENT
+	// ExtentSame is of a [Diff] alone: the bytes are the same in both.
+	ExtentSame ExtentKind = C.HEXZ_EXTENT_SAME
 )
 
 // String is a word for people, such as "zero".
@@ -36,6 +40,10 @@ func (k ExtentKind) String() string {
 		return "data"
 	case ExtentZero:
 		return "zero"
+	case ExtentParent:
+		return "parent"
+	case ExtentSame:
+		return "same"
 	}
 	return fmt.Sprintf("extent kind %d", uint32(k))
 }
@@ -56,7 +64,7 @@ func (st *Stream) Extent(off int64) (Extent, error) {
 	if status := C.hexz_go_extent(handle, st.index, C.uint64_t(off), &out, &left); status != C.HEXZ_OK {
 		return Extent{}, failure(status, &left)
 	}
-	return Extent{Kind: ExtentKind(out.kind), Offset: int64(out.offset), Len: int64(out.len)}, nil
+	return extentOf(&out), nil
 }
 
 // Extents goes through the extents of the stream from its beginning to its end.
@@ -78,4 +86,53 @@ func (st *Stream) Extents() iter.Seq2[Extent, error] {
 			off += extent.Len
 		}
 	}
+}
+
+// Diff goes through to from its beginning to its end and tells what it holds
+// against the same places of from: ExtentSame, ExtentData (it may differ) or
+// ExtentZero (it may differ, and is zeros now). What lies beyond the end of from
+// counts as zeros. An error is the last that it gives.
+//
+// Only indexes are read, no blocks. Whoever made a snapshot may have written
+// hashes that are not those of its bytes: [Snapshot.Verify] tells.
+//
+//	for extent, err := range hexz.Diff(from, to) {
+//		if err != nil {
+//			return err
+//		}
+//		...
+//	}
+func Diff(from, to *Stream) iter.Seq2[Extent, error] {
+	return func(yield func(Extent, error) bool) {
+		for off := int64(0); off < to.info.Size; {
+			extent, err := diffAt(from, to, off)
+			if !yield(extent, err) || err != nil {
+				return
+			}
+			off += extent.Len
+		}
+	}
+}
+
+func diffAt(from, to *Stream, off int64) (Extent, error) {
+	old, err := from.snapshot.enter()
+	if err != nil {
+		return Extent{}, err
+	}
+	defer from.snapshot.leave()
+	handle, err := to.snapshot.enter()
+	if err != nil {
+		return Extent{}, err
+	}
+	defer to.snapshot.leave()
+	out := C.hexz_extent{struct_size: C.sizeof_hexz_extent}
+	var left C.hexz_go_error
+	if status := C.hexz_go_diff(old, from.index, handle, to.index, C.uint64_t(off), &out, &left); status != C.HEXZ_OK {
+		return Extent{}, failure(status, &left)
+	}
+	return extentOf(&out), nil
+}
+
+func extentOf(c *C.hexz_extent) Extent {
+	return Extent{Kind: ExtentKind(c.kind), Offset: int64(c.offset), Len: int64(c.len)}
 }

@@ -29,6 +29,11 @@ type Info struct {
 	LogicalSize int64
 	// Blocks stored in the file.
 	Blocks int64
+	// ParentRoot is the root of the parent that it was built on, whether it leans
+	// on that or not; zero without one.
+	ParentRoot Root
+	// AncestorCount is how many snapshots it leans on: see [Snapshot.Ancestors].
+	AncestorCount int
 }
 
 // StreamInfo is what a stream is.
@@ -93,6 +98,8 @@ func (s *Snapshot) readInfo() (streams int, err error) {
 		FileSize:       int64(out.file_size),
 		LogicalSize:    int64(out.logical_size),
 		Blocks:         int64(out.blocks),
+		ParentRoot:     rootOf(&out.parent_root),
+		AncestorCount:  int(out.ancestor_count),
 	}
 	return int(out.stream_count), nil
 }

@@ -12,6 +12,7 @@ static hexz_status taken(hexz_status status, hexz_go_error *error)
         const char *text = hexz_last_error();
         size_t size = strlen(text) + 1;
         error->system = hexz_last_errno();
+        error->code = hexz_last_callback_code();
         error->text = malloc(size);
         if (error->text != NULL)
             memcpy(error->text, text, size);
@@ -53,6 +54,30 @@ void hexz_go_source(hexz_source *source, uintptr_t call, int has_extents)
 static int32_t on_write(void *user_data, const void *buf, size_t len)
 {
     return hexzGoWrite((uintptr_t)user_data, (void *)buf, len);
+}
+
+static int32_t on_storage_read_at(void *reader, uint64_t offset, void *buf, size_t len)
+{
+    return hexzGoStorageReadAt((uintptr_t)reader, offset, buf, len);
+}
+
+static void on_release(void *reader)
+{
+    hexzGoRelease((uintptr_t)reader);
+}
+
+void hexz_go_storage(hexz_storage *storage, uintptr_t reader)
+{
+    storage->struct_size = sizeof(*storage);
+    storage->user_data = (void *)reader;
+    storage->flags = HEXZ_SOURCE_CONCURRENT;
+    storage->read_at = on_storage_read_at;
+    storage->release = on_release;
+}
+
+static int32_t on_ancestor(void *user_data, hexz_ancestor *ancestor)
+{
+    return hexzGoAncestor((uintptr_t)user_data, ancestor);
 }
 
 /* Lives in the caller as long as the call. An error tells Go what abort would. */
@@ -101,6 +126,8 @@ hexz_status hexz_go_open(const hexz_open_opts *opts, hexz_go_hooks hooks,
     hexz_open_opts full = *opts;
     SET_PASSWORD(&full, hooks);
     full.expect_root = expect_root;
+    full.ancestor = (hooks.which & HEXZ_GO_ANCESTOR) != 0 ? on_ancestor : NULL;
+    full.ancestor_data = (void *)hooks.call;
     return taken(hexz_snapshot_open(&full, out), error);
 }
 
@@ -115,6 +142,12 @@ hexz_status hexz_go_stream(const hexz_snapshot *snapshot, uint32_t index, hexz_s
     return taken(hexz_snapshot_stream(snapshot, index, out), error);
 }
 
+hexz_status hexz_go_ancestor(const hexz_snapshot *snapshot, uint32_t index,
+                             hexz_ancestor_info *out, hexz_go_error *error)
+{
+    return taken(hexz_snapshot_ancestor(snapshot, index, out), error);
+}
+
 hexz_status hexz_go_find(const hexz_snapshot *snapshot, const char *name, uint32_t *index,
                          hexz_go_error *error)
 {
@@ -127,10 +160,23 @@ hexz_status hexz_go_read(const hexz_snapshot *snapshot, uint32_t stream, uint64_
     return taken(hexz_snapshot_read(snapshot, stream, offset, buf, len), error);
 }
 
+hexz_status hexz_go_read_hosted(const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
+                                void *buf, size_t len, hexz_go_error *error)
+{
+    return taken(hexz_snapshot_read(snapshot, stream, offset, buf, len), error);
+}
+
 hexz_status hexz_go_extent(const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
                            hexz_extent *out, hexz_go_error *error)
 {
     return taken(hexz_snapshot_extent(snapshot, stream, offset, out), error);
+}
+
+hexz_status hexz_go_diff(const hexz_snapshot *from, uint32_t from_stream, const hexz_snapshot *to,
+                         uint32_t to_stream, uint64_t offset, hexz_extent *out,
+                         hexz_go_error *error)
+{
+    return taken(hexz_snapshot_diff(from, from_stream, to, to_stream, offset, out), error);
 }
 
 hexz_status hexz_go_verify(const hexz_snapshot *snapshot, const hexz_verify_opts *opts,

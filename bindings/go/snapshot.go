@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"sync"
 )
@@ -29,7 +30,18 @@ type OpenOptions struct {
 	// at most; 0: 1 GiB, the most that the format allows. A key slot that asks
 	// for more is [ErrUnsupported].
 	KDFMemoryMaxKiB int
+
+	// Parent is where the parent is, of a snapshot that leans on others, or "".
+	Parent string
+	// ParentSnapshot is the same, open already, or nil; not both. It may be
+	// closed once the call returned.
+	ParentSnapshot *Snapshot
+	// Ancestor finds ancestors that ParentSnapshot and Parent are not, or nil.
+	// One that is found nowhere is [ErrParent].
+	Ancestor AncestorFunc
 	// NoHints: the names of ancestors that a snapshot records are not followed.
+	// A root is no secret, and a snapshot from hands that you do not trust may
+	// name somebody else's file beside it.
 	NoHints bool
 }
 
@@ -40,6 +52,9 @@ type Snapshot struct {
 	info    Info
 	streams []*Stream
 	cleanup runtime.Cleanup
+	// reads bounds those of a snapshot that leans on a storage in Go; nil: files
+	// alone.
+	reads chan struct{}
 
 	lock   sync.Mutex
 	handle *C.hexz_snapshot
@@ -58,21 +73,38 @@ type Snapshot struct {
 // A wrong password is asked for up to three times; each costs what the builder
 // chose, by default 64 MiB of memory for some tenths of a second.
 func Open(ctx context.Context, path string, options *OpenOptions) (*Snapshot, error) {
+	return open(ctx, path, nil, 0, options)
+}
+
+// open opens a path, or what r has.
+func open(ctx context.Context, path string, r io.ReaderAt, size int64, options *OpenOptions) (*Snapshot, error) {
 	if options == nil {
 		options = &OpenOptions{}
 	}
-	var a arguments
-	defer a.free()
+	o := &opening{hosted: r != nil}
+	defer o.leave()
+	a := &o.a
 	opts := C.hexz_open_opts{
 		struct_size: C.sizeof_hexz_open_opts,
 		flags: flag(options.AllowPlain, C.HEXZ_OPEN_ALLOW_PLAIN) |
 			flag(options.NoHints, C.HEXZ_OPEN_NO_HINTS),
 		cache_size:         a.uint64("CacheSize", options.CacheSize),
-		path:               a.text("path", path),
+		parent:             a.optional("Parent", options.Parent),
 		kdf_memory_max_kib: a.uint32("KDFMemoryMaxKiB", options.KDFMemoryMaxKiB),
 	}
+	if r == nil {
+		opts.path = a.text("path", path)
+	}
+	a.uint64("size", size)
 	if err := a.err(); err != nil {
 		return nil, err
+	}
+	if options.ParentSnapshot != nil {
+		handle, err := o.enter(options.ParentSnapshot)
+		if err != nil {
+			return nil, err
+		}
+		opts.parent_snapshot = handle
 	}
 
 	// A copy, in case the caller changes it meanwhile.
@@ -82,20 +114,26 @@ func Open(ctx context.Context, path string, options *OpenOptions) (*Snapshot, er
 		root = (*C.uint8_t)(&expected[0])
 	}
 	var handle *C.hexz_snapshot
-	err := run(ctx, &callbacks{password: options.Password},
+	err := run(ctx, &callbacks{password: options.Password, ancestor: options.Ancestor, opening: o},
 		func(hooks C.hexz_go_hooks, cancel *C.hexz_cancel, left *C.hexz_go_error) C.hexz_status {
 			opts.cancel = cancel
+			if r != nil {
+				opts.storage = giveStorage(a, r, size)
+			}
 			return C.hexz_go_open(&opts, hooks, root, &handle, left)
 		})
 	if err != nil {
 		return nil, err
 	}
-	return describe(path, handle)
+	return describe(path, handle, o.hosted)
 }
 
 // describe makes a snapshot of a handle, which is its from then on.
-func describe(path string, handle *C.hexz_snapshot) (*Snapshot, error) {
+func describe(path string, handle *C.hexz_snapshot, hosted bool) (*Snapshot, error) {
 	s := &Snapshot{path: path, handle: handle, idle: make(chan struct{})}
+	if hosted {
+		s.reads = make(chan struct{}, cap(reads))
+	}
 	count, err := s.readInfo()
 	for i := 0; err == nil && i < count; i++ {
 		err = s.addStream(i)
@@ -156,7 +194,7 @@ func (s *Snapshot) leave() {
 	}
 }
 
-// Path is the path that the snapshot was opened by.
+// Path is the path that the snapshot was opened by; "" of one from [OpenFrom].
 func (s *Snapshot) Path() string {
 	return s.path
 }

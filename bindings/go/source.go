@@ -112,10 +112,15 @@ func giveStreams(inputs []StreamInput, a *arguments, c *callbacks, opts *C.hexz_
 //export hexzGoReadAt
 func hexzGoReadAt(call C.uintptr_t, offset C.uint64_t, buf unsafe.Pointer, length C.size_t) C.int32_t {
 	s := cgo.Handle(call).Value().(*sourceCall)
+	return s.call.readFull(s.source.ReaderAt, offset, buf, length)
+}
+
+// readFull fills memory of C's from r, or fails.
+func (c *callbacks) readFull(r io.ReaderAt, offset C.uint64_t, buf unsafe.Pointer, length C.size_t) C.int32_t {
 	var n int
 	var err error
 	p := unsafe.Slice((*byte)(buf), int(length))
-	if !s.call.guard(func() { n, err = s.source.ReaderAt.ReadAt(p, int64(offset)) }) {
+	if !c.guard(func() { n, err = r.ReadAt(p, int64(offset)) }) {
 		return fail
 	}
 	switch {
@@ -124,7 +129,7 @@ func hexzGoReadAt(call C.uintptr_t, offset C.uint64_t, buf unsafe.Pointer, lengt
 	case err == nil || errors.Is(err, io.EOF):
 		err = fmt.Errorf("%d of %d bytes at %d: %w", n, len(p), int64(offset), io.ErrUnexpectedEOF)
 	}
-	return s.call.failed(err)
+	return c.failed(err)
 }
 
 //export hexzGoExtentAt

@@ -49,8 +49,8 @@ const (
 	// ErrCancelled: the context ended or a ProgressFunc returned an error, and
 	// errors.Is finds that too.
 	ErrCancelled Status = C.HEXZ_ERR_CANCELLED
-	// ErrCallback: a PasswordFunc returned an error, and errors.Is finds that
-	// too.
+	// ErrCallback: a PasswordFunc, an AncestorFunc, a Source, or an io.Writer or
+	// io.ReaderAt returned an error, and errors.Is finds that too.
 	ErrCallback Status = C.HEXZ_ERR_CALLBACK
 	// ErrNoMemory: memory could not be had.
 	ErrNoMemory Status = C.HEXZ_ERR_NO_MEMORY
