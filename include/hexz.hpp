@@ -29,9 +29,10 @@
  * Threads. A Snapshot and its Streams may be used by many threads at once. Cancel::trigger() may be
  * called from anywhere, signal handlers included. Destroying and moving are for one thread alone.
  *
- * Callbacks run on the thread that made the call, but those of a Source that allows more. What they
- * throw ends the call and comes out of it, unchanged (the first, if threads throw at once); no exception passes through the library. They may use other handles, but of
- * the call's own only the Cancel.
+ * Callbacks run on the thread that made the call, but those of a Source that allows more, and of a
+ * Storage. What they throw ends the call and comes out of it, unchanged (the first, if threads throw
+ * at once; of a Storage it is Status::callback); no exception passes through the library. They may use
+ * other handles, but of the call's own only the Cancel.
  *
  * Paths are bytes, as open(2) takes them; a std::filesystem::path becomes one by itself. Sizes,
  * offsets and lengths are in bytes. Options have the defaults of hexz.h; C++20 programs may
