@@ -204,6 +204,7 @@ impl PasswordCallback {
             struct_size: size_of::<hexz_password_request>(),
             purpose: match request.purpose {
                 Purpose::Create => HEXZ_PASSWORD_CREATE,
+                Purpose::Parent => HEXZ_PASSWORD_PARENT,
                 Purpose::Open => HEXZ_PASSWORD_OPEN,
             },
             attempt: request.attempt,

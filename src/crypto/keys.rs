@@ -45,6 +45,11 @@ impl FileKey {
         Ok(FileKey(key))
     }
 
+    /// For the page of ancestors of a file that leans on this one's.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// A key that a test knows.
     #[cfg(test)]
     pub fn fixed(byte: u8) -> Self {

@@ -44,9 +44,21 @@ impl<'a> AncestorsPage<'a> {
 
     /// The decoded bytes of this page, with the keys in them.
     pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut bytes = try_zeroed(self.len(), "a page of ancestors")?;
+        self.encode_in(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// Bytes of this page.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
         let entries = self.entries.iter().map(|entry| HEAD + entry.hint.len());
-        let mut bytes = try_zeroed(HEAD + entries.sum::<usize>(), "a page of ancestors")?;
-        let mut w = Writer::new(&mut bytes);
+        HEAD + entries.sum::<usize>()
+    }
+
+    /// Fills in this page, in as many bytes as it has.
+    pub fn encode_in(&self, bytes: &mut [u8]) {
+        let mut w = Writer::new(bytes);
         w.u8(KIND_ANCESTORS);
         w.u8(match self.unit_hash_key {
             Some(_) => INHERITED,
@@ -64,7 +76,6 @@ impl<'a> AncestorsPage<'a> {
             w.zeros(6);
             w.bytes(entry.hint);
         }
-        Ok(bytes)
     }
 
     /// How many ancestors a page says that it has, more than there may be included.

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::open::{OpenOptions, Opened, hex};
+use super::open::{FileKeys, OpenOptions, Opened, hex};
 use super::page::{LeafExtent, NO_ANCESTOR};
-use super::search::{Found, Hints, Search};
+use super::search::{AncestorSearch, Found, Hints, Search};
 use super::storage::{FileStorage, Storage};
 use super::{Caches, Index};
 use crate::control::Control;
@@ -31,6 +31,14 @@ impl Chain {
     /// encrypted; ancestors need none, since their child has their keys. A missing ancestor is
     /// [`Error::Parent`](crate::error::Error::Parent).
     pub fn open(options: &OpenOptions<'_>, password: Option<&mut PasswordFn<'_>>) -> Result<Chain> {
+        Chain::open_with_keys(options, password).map(|(chain, _)| chain)
+    }
+
+    /// The same, for who makes a file that leans on it, and so needs the keys.
+    pub fn open_with_keys(
+        options: &OpenOptions<'_>,
+        password: Option<&mut PasswordFn<'_>>,
+    ) -> Result<(Chain, FileKeys)> {
         Control::new(options.cancel, None).check()?;
         let storage = Arc::new(FileStorage::open(options.path)?);
         let beside = match options.ancestors.hints {
@@ -47,7 +55,27 @@ impl Chain {
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
     ) -> Result<Chain> {
-        Chain::assemble(storage, None, options, password)
+        Chain::assemble(storage, None, options, password).map(|(chain, _)| chain)
+    }
+
+    /// The file keys of an encrypted file that is open: it keeps none, so its password is asked for
+    /// again.
+    pub fn file_keys(
+        &self,
+        password: &mut PasswordFn<'_>,
+        control: &Control<'_>,
+    ) -> Result<FileKeys> {
+        let options = OpenOptions {
+            path: self.index.storage.path().unwrap_or(Path::new("")),
+            cache_size: 0,
+            expect_root: Some(self.index.hash),
+            allow_plain: false,
+            cancel: control.cancel(),
+            kdf_memory_max_kib: 0,
+            ancestors: AncestorSearch::default(),
+        };
+        let storage = Arc::clone(&self.index.storage);
+        Ok(Opened::asking(storage, &options, Some(password), control)?.file_keys)
     }
 
     fn assemble(
@@ -55,11 +83,11 @@ impl Chain {
         beside: Option<&Path>,
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
-    ) -> Result<Chain> {
+    ) -> Result<(Chain, FileKeys)> {
         let control = Control::new(options.cancel, None);
         let mut opened = Opened::asking(storage, options, password, &control)?;
-        let file_keys = std::mem::take(&mut opened.ancestor_keys);
-        let mut found = try_with_capacity(file_keys.len(), "ancestors")?;
+        let file_keys = std::mem::take(&mut opened.file_keys);
+        let mut found = try_with_capacity(file_keys.ancestors.len(), "ancestors")?;
         if let Some(lineage) = &opened.lineage {
             let mut search = Search {
                 child: opened.storage.operand(),
@@ -68,7 +96,7 @@ impl Chain {
                 control: &control,
                 parent: None,
             };
-            for (name, key) in lineage.ancestors.iter().zip(&file_keys) {
+            for (name, key) in lineage.ancestors.iter().zip(&file_keys.ancestors) {
                 found.push(search.find(name, key.as_ref())?);
             }
         }
@@ -87,7 +115,7 @@ impl Chain {
             Found::New(opened) => Arc::new(Index::new(*opened, caches.beside(), pinned)),
         };
         let ancestors = found.into_iter().map(shared).collect();
-        Ok(Chain { index, ancestors })
+        Ok((Chain { index, ancestors }, file_keys))
     }
 
     /// The file of that root, among these.

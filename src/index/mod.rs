@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) use ancestors::Lineage;
 pub use chain::Chain;
-pub use open::{CACHE_DEFAULT, OpenOptions};
+pub use open::{CACHE_DEFAULT, FileKeys, OpenOptions};
 pub use search::{AncestorSearch, FindAncestor, Hints, Located, Wanted};
 pub(crate) use storage::FileStorage;
 pub use storage::Storage;

@@ -89,8 +89,17 @@ pub(crate) struct Opened {
     pub root: RootPage,
     pub body_end: u64,
     pub lineage: Option<Lineage>,
-    /// The file keys of its ancestors, in their order.
-    pub ancestor_keys: Vec<Option<FileKey>>,
+    pub file_keys: FileKeys,
+}
+
+/// The file keys of a file and of its ancestors, which nobody needs once all is open but who makes
+/// another one that leans on them.
+#[derive(Default)]
+pub struct FileKeys {
+    /// The file's own, where it is encrypted and a password was asked for.
+    pub own: Option<FileKey>,
+    /// Those of its ancestors, in their order.
+    pub ancestors: Vec<Option<FileKey>>,
 }
 
 impl Opened {
@@ -123,7 +132,7 @@ impl Opened {
         if let Some(slots) = &ends.slots {
             slots.newest(&ends.header, storage.operand())?;
         }
-        let keys = match (&ends.slots, password) {
+        let unlocked = match (&ends.slots, password) {
             (None, Some(_)) if !options.allow_plain => {
                 return Err(Error::NotEncrypted {
                     operand: storage.operand().to_owned(),
@@ -147,10 +156,13 @@ impl Opened {
                     path: storage.path(),
                     memory_max_kib: options.kdf_memory_max_kib,
                 };
-                Some(unlock_asking(&locked, false, password, control)?.keys)
+                Some(unlock_asking(&locked, false, password, control)?)
             }
         };
-        ends.open(storage, keys)
+        let (keys, own) = unlocked.map(|u| (u.keys, u.file_key)).unzip();
+        let mut opened = ends.open(storage, keys)?;
+        opened.file_keys.own = own;
+        Ok(opened)
     }
 }
 
@@ -260,13 +272,13 @@ impl Ends {
     /// What there is to know of the file, with the keys that an encrypted one has.
     pub fn open(self, storage: Arc<dyn Storage>, mut keys: Option<Keys>) -> Result<Opened> {
         let root = self.root(keys.as_ref(), storage.operand())?;
-        let mut ancestor_keys = Vec::new();
+        let mut file_keys = FileKeys::default();
         let mut lineage = None;
         if self.header.is_thin() {
             let page = self.ancestors(&*storage, keys.as_ref(), &root)?;
-            let (found, file_keys) = Lineage::of(&page, keys.as_mut(), storage.operand())?;
+            let (found, of_ancestors) = Lineage::of(&page, keys.as_mut(), storage.operand())?;
             lineage = Some(found);
-            ancestor_keys = file_keys;
+            file_keys.ancestors = of_ancestors;
         }
         Ok(Opened {
             storage,
@@ -276,7 +288,7 @@ impl Ends {
             root,
             body_end: self.footer.root_offset,
             lineage,
-            ancestor_keys,
+            file_keys,
         })
     }
 

@@ -29,6 +29,17 @@ impl Encryption {
         Encryption::with_key(&file_key, file_id, password, cost, operand, go_on)
     }
 
+    /// Makes the file one that leans on others, whose units it hashes with that file's key if there
+    /// is one.
+    pub fn lean(&mut self, hashing: Option<&Keys>) {
+        self.header.incompat |= incompat::THIN;
+        let header = Header::mac_input(&self.header.encode());
+        self.header.mac = self.keys.mac(Place::Header, &header);
+        if let Some(other) = hashing {
+            other.with_unit_hash_key(|key| self.keys.inherit_unit_hash_key(key));
+        }
+    }
+
     fn with_key(
         file_key: &FileKey,
         file_id: [u8; 16],

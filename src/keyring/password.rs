@@ -15,6 +15,8 @@ pub enum Purpose {
     Create,
     /// To open what has one.
     Open,
+    /// To open what a new snapshot leans on.
+    Parent,
 }
 
 /// One asking.
