@@ -193,6 +193,7 @@ fn read(path: &Path, buf: &mut [u8]) -> Result<Option<usize>> {
         match content {
             Content::Data => source.read_at(at, part)?,
             Content::Zero => part.fill(0),
+            Content::Parent => panic!("an image has no parent"),
         }
         at = end;
     }

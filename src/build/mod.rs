@@ -64,7 +64,7 @@ pub fn build(
     if let Output::File { path, .. } = output {
         refuse_input_as_output(&streams, path)?;
     }
-    pack::check_memory(&streams, &options)?;
+    pack::check_memory(&streams, &options, None)?;
     let mut encryption = None;
     if let Some(encrypt) = encrypt {
         // What cannot work is no reason to bother anybody.
@@ -82,7 +82,7 @@ pub fn build(
         Output::Sink(sink) => sink,
     };
     let sink = Uncommitted::new(sink);
-    pack::pack(streams, &options, encryption.as_ref(), sink, control)
+    pack::pack(streams, &options, encryption.as_ref(), None, sink, control)
 }
 
 fn ask_and_derive(

@@ -6,6 +6,7 @@
 
 mod chunker;
 mod hash;
+mod heritage;
 mod map;
 mod pipeline;
 mod place;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 pub use chunker::Chunker;
 pub use hash::{is_zero, unit_hash};
+pub use heritage::{Heritage, Kin};
 pub use plan::MEMORY_LIMIT_DEFAULT;
 pub use segment::{Unit, UnitContent, UnitKind};
 
@@ -114,11 +116,19 @@ pub struct Report {
 }
 
 /// Fails as [`pack`] would if the memory limit is too little.
-pub fn check_memory(streams: &[StreamInput], options: &Options) -> Result<()> {
-    plan(streams, options).map(|_| ())
+pub fn check_memory(
+    streams: &[StreamInput],
+    options: &Options,
+    heritage: Option<&Heritage>,
+) -> Result<()> {
+    plan(streams, options, heritage).map(|_| ())
 }
 
-fn plan(streams: &[StreamInput], options: &Options) -> Result<plan::Plan> {
+fn plan(
+    streams: &[StreamInput],
+    options: &Options,
+    heritage: Option<&Heritage>,
+) -> Result<plan::Plan> {
     let deferral = streams.iter().map(|s| s.source.deferral());
     let reading = streams.iter().map(|s| s.source.memory());
     let demand = plan::Demand {
@@ -129,6 +139,8 @@ fn plan(streams: &[StreamInput], options: &Options) -> Result<plan::Plan> {
         memory_limit: options.memory_limit,
         deferral: deferral.max().unwrap_or(Deferral::Nothing),
         reading: reading.max().unwrap_or(0),
+        inheritable: heritage.map_or(0, Heritage::unit_count),
+        heritage: heritage.map_or(0, Heritage::memory),
     };
     demand.plan()
 }
@@ -143,11 +155,13 @@ pub fn total_size(streams: &[StreamInput]) -> Result<u64> {
         })
 }
 
-/// Packs the streams into the sink and commits it; encrypted, if there are keys for it.
+/// Packs the streams into the sink and commits it; encrypted, if there are keys for it, and without
+/// what is in `heritage`, if there is any: the keys are made for that then ([`Encryption::lean`]).
 pub fn pack(
     streams: Vec<StreamInput>,
     options: &Options,
     encryption: Option<&Encryption>,
+    mut heritage: Option<Heritage>,
     mut sink: Uncommitted,
     control: &mut Control<'_>,
 ) -> Result<Report> {
@@ -155,7 +169,7 @@ pub fn pack(
     let Options { profile, .. } = options;
     let logical = total_size(&streams)?;
     let cdc = options.chunk_sizes();
-    let plan = plan(&streams, options)?;
+    let plan = plan(&streams, options, heritage.as_ref())?;
     let method = Method::from(profile);
     let mut entries = try_with_capacity(streams.len(), "streams")?;
     let mut sources = try_with_capacity(streams.len(), "streams")?;
@@ -185,28 +199,36 @@ pub fn pack(
         None => None,
     };
     control.begin(Phase::Pack, logical, 0)?;
-    let parameters = root_parameters(profile, cdc, entries);
+    let keys = encryption.map(|encryption| &encryption.keys);
+    if let Some(heritage) = &mut heritage {
+        heritage.prepare(&entries, options.units, keys, plan.heritage_slots)?;
+    }
+    let parameters = root_parameters(profile, cdc, entries, heritage.is_some());
     let operand = sink.operand().to_owned();
     let mut writer = writer::Writer::new(&mut *sink, parameters, trained.as_deref(), encryption)?;
     let table = |slots| table::DedupTable::new(slots, &operand);
     let runs = plan.run_slots.map(table).transpose()?;
-    let placer = place::Placer::new(
+    let mut placer = place::Placer::new(
         table(plan.table_slots)?,
         runs,
         profile.block_size as usize,
         options.units,
     );
+    if let Some(heritage) = &mut heritage {
+        placer.lean_on(heritage, control.cancel());
+    }
     let work = pipeline::Work {
         method,
         dictionary: digested.as_ref(),
         units: options.units,
-        keys: encryption.map(|encryption| &encryption.keys),
+        keys,
         cancel: control.cancel(),
     };
     let packed = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control);
     let written = packed.and_then(|(costs, counts)| {
         sources.iter().try_for_each(|s| s.check_unchanged())?;
-        Ok((costs, counts, writer.finish()?))
+        let lineage = heritage.as_ref().map(|heritage| heritage.lineage(keys));
+        Ok((costs, counts, writer.finish(lineage.transpose()?)?))
     });
     let (costs, counts, written) = written?;
     control.end(written.file_size)?;
@@ -218,7 +240,7 @@ pub fn pack(
         bytes_read: costs.read.bytes,
         bytes_zero: counts.zero,
         bytes_duplicate: counts.duplicate,
-        bytes_inherited: 0,
+        bytes_inherited: counts.inherited,
         bytes_unique: counts.unique,
         bytes_stored: written.stored_size,
         bytes_dead: 0,
@@ -239,6 +261,7 @@ fn root_parameters(
     profile: &Profile,
     cdc: Option<&CdcSizes>,
     streams: Vec<StreamEntry>,
+    thin: bool,
 ) -> writer::RootParameters {
     writer::RootParameters {
         compression: match profile.compression {
@@ -250,6 +273,7 @@ fn root_parameters(
         block_size: profile.block_size,
         cdc: cdc.map_or([0; 3], |sizes| [sizes.min, sizes.avg, sizes.max]),
         streams,
+        thin,
     }
 }
 

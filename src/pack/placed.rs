@@ -60,6 +60,8 @@ pub struct Counts {
     pub zero: u64,
     /// Found elsewhere.
     pub duplicate: u64,
+    /// In the parent, what that leans on, or a base.
+    pub inherited: u64,
     /// New.
     pub unique: u64,
 }

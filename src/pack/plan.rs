@@ -28,6 +28,8 @@ pub struct Plan {
     pub table_slots: usize,
     /// Slots of the table of runs; none when the table of units holds all there can be.
     pub run_slots: Option<usize>,
+    /// Slots of the table of units that others have; 0 without a parent or a base.
+    pub heritage_slots: usize,
     /// Threads, the caller's included.
     pub threads: usize,
     /// Bytes of a segment.
@@ -59,6 +61,10 @@ pub struct Demand<'a> {
     pub deferral: Deferral,
     /// Bytes that each thread takes to read them.
     pub reading: usize,
+    /// Units that others have, of whom the snapshot leans on some.
+    pub inheritable: u64,
+    /// Bytes that looking into their files takes.
+    pub heritage: usize,
 }
 
 impl Demand<'_> {
@@ -82,7 +88,9 @@ impl Demand<'_> {
             limit => limit,
         };
         let rest = usize::try_from(limit / 2).unwrap_or(usize::MAX);
-        let (table_slots, run_slots) = self.tables(limit / 2);
+        let heritage_slots = self.heritage_slots(limit / 2);
+        let left = limit / 2 - table::memory(heritage_slots) as u64;
+        let (table_slots, run_slots) = self.tables(left);
         let segment_len = super::reader::segment_len(self.profile.block_size, self.cdc);
         // What is packed has hardly more bytes than what it unpacks to.
         let segment_cost = match deferral {
@@ -123,6 +131,7 @@ impl Demand<'_> {
                 return Ok(Plan {
                     table_slots,
                     run_slots,
+                    heritage_slots,
                     threads,
                     segment_len,
                     segments,
@@ -135,6 +144,7 @@ impl Demand<'_> {
         Ok(Plan {
             table_slots,
             run_slots,
+            heritage_slots,
             threads: 1,
             segment_len,
             segments: SEGMENTS_MIN,
@@ -142,6 +152,17 @@ impl Demand<'_> {
             train,
             defer: deferral != Deferral::Nothing,
         })
+    }
+
+    /// The table of what others have: half of `bytes` at most, and no larger than that needs.
+    fn heritage_slots(&self, bytes: u64) -> usize {
+        match self.inheritable {
+            0 => 0,
+            units => {
+                let most = bytes / 2 / table::memory(1) as u64;
+                table::slots_for(units.min(most)).min(most) as usize
+            }
+        }
     }
 
     /// The tables: no larger than all units there can be need.
@@ -180,6 +201,7 @@ impl Demand<'_> {
         let dictionary = if self.profile.dictionary { 2 << 20 } else { 0 };
         writer::MEMORY
             + dictionary
+            + self.heritage
             + threads * (encoder + THREAD + self.reading)
             + segments * per_segment
             + blocks * per_block
@@ -201,6 +223,8 @@ mod tests {
             memory_limit,
             deferral: Deferral::Nothing,
             reading: 0,
+            inheritable: 0,
+            heritage: 0,
         }
         .plan()
     }
@@ -244,6 +268,8 @@ mod tests {
                 memory_limit: 0,
                 deferral: Deferral::Unpacking,
                 reading: 0,
+                inheritable: 0,
+                heritage: 0,
             };
             demand.plan().unwrap();
         }
@@ -260,6 +286,8 @@ mod tests {
             memory_limit: 0,
             deferral: Deferral::Unpacking,
             reading: 0,
+            inheritable: 0,
+            heritage: 0,
         };
         let plan = demand.plan().unwrap();
         assert!(plan.defer && plan.threads == 4);

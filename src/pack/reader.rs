@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
                 stream: self.stream,
             }));
         };
-        if run.content == Content::Zero {
+        if run.content != Content::Data {
             // Fixed windows need all that is in a segment's range at once, so that a hole in the
             // middle of a window looks as zeros there do.
             let end = match self.chunker {
@@ -97,11 +97,15 @@ impl<'a> Reader<'a> {
                 _ => run.end,
             };
             if end > self.at {
-                let len = end - self.at;
+                let (stream, offset, len) = (self.stream, self.at, end - self.at);
                 self.at = end;
-                return Ok(Some(Item::Zeros {
-                    stream: self.stream,
-                    len,
+                return Ok(Some(match run.content {
+                    Content::Parent => Item::Inherited {
+                        stream,
+                        offset,
+                        len,
+                    },
+                    _ => Item::Zeros { stream, len },
                 }));
             }
         }
@@ -138,6 +142,7 @@ impl<'a> Reader<'a> {
             let len = (stop - self.at) as usize;
             let content = match run.content {
                 Content::Zero => UnitContent::Zero,
+                Content::Parent => UnitContent::Inherited,
                 Content::Data => {
                     let bytes = slice(&mut buffer.bytes, at, len)?;
                     let first = deferred.len();

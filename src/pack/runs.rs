@@ -61,12 +61,12 @@ impl<'a> Runs<'a> {
             let end = end.clamp(self.at + 1, size);
             let run = match content {
                 // A page that is data in part is data.
-                Content::Zero if down(end, size) > self.at => Run {
+                Content::Zero | Content::Parent if down(end, size) > self.at => Run {
                     content,
                     start: self.at,
                     end: down(end, size),
                 },
-                Content::Zero => Run {
+                Content::Zero | Content::Parent => Run {
                     content: Content::Data,
                     start: self.at,
                     end: up(self.at + 1, size),

@@ -85,13 +85,15 @@ pub enum UnitKind {
 pub enum UnitContent {
     /// Zeros.
     Zero,
+    /// What the parent has at the same place.
+    Inherited,
     /// Data that was not looked at yet.
     Unknown,
     /// Data with this hash.
     Data(UnitHash),
 }
 
-/// A run of a segment: a unit, or zeros of any length.
+/// A run of a segment: a unit, or zeros or what is the parent's, of any length.
 #[derive(Debug, Clone, Copy)]
 pub struct Unit {
     /// Where it begins in the segment's buffer.
@@ -110,7 +112,7 @@ pub struct Segment {
     pub offset: u64,
     /// The units, which tile it. Before hashing, runs of pages that are not looked at yet.
     pub units: Vec<Unit>,
-    /// The bytes; those of zero units may be anything.
+    /// The bytes; those of units that are no data may be anything.
     pub buffer: Arc<Buffer>,
     /// What of the bytes is not there yet, before hashing.
     pub deferred: Vec<Deferred>,
@@ -142,6 +144,15 @@ pub enum Item {
     Zeros {
         /// Index of the stream.
         stream: u32,
+        /// Bytes.
+        len: u64,
+    },
+    /// What the parent has at the same place, however long.
+    Inherited {
+        /// Index of the stream.
+        stream: u32,
+        /// First byte.
+        offset: u64,
         /// Bytes.
         len: u64,
     },

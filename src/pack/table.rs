@@ -96,6 +96,11 @@ impl DedupTable {
         self.floor > 0
     }
 
+    /// Whether the next insertion makes it forget.
+    pub fn is_full(&self) -> bool {
+        self.inserted - self.forgotten >= self.visible_max
+    }
+
     /// Forgets what must be for `n` insertions. `data_end` is where data space ends now: what is
     /// inserted from here on will lie behind it.
     pub fn reserve(&mut self, n: usize, data_end: Value) {

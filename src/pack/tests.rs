@@ -77,7 +77,7 @@ fn pack_one(
     };
     let kept = Rc::default();
     let sink = Uncommitted::new(Box::new(Kept(Rc::clone(&kept))));
-    let report = pack(vec![stream], &options, None, sink, control);
+    let report = pack(vec![stream], &options, None, None, sink, control);
     (report, kept.take())
 }
 

@@ -4,6 +4,8 @@
 //! grow with the source. A leaf of the block table is written right behind its blocks, which
 //! therefore lie back to back in the file; other pages wait for that moment.
 
+mod ancestors;
+
 use std::time::{Duration, Instant};
 
 use super::seal::seal;
@@ -12,9 +14,9 @@ use crate::codec::{Encoder, Method};
 use crate::crypto::{Keys, Piece, PieceKind, Place};
 use crate::error::{Result, try_push, try_reserve};
 use crate::format::{
-    BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash, Header,
-    PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash, UnitPage,
-    root_hash,
+    AncestorsPage, BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash,
+    Header, PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash,
+    UnitPage, incompat, root_hash,
 };
 use crate::keyring::Encryption;
 use crate::profile::Compression;
@@ -64,6 +66,16 @@ pub struct RootParameters {
     pub cdc: [u32; 3],
     /// Names, kinds and sizes of the streams; the writer fills in the rest.
     pub streams: Vec<StreamEntry>,
+    /// Whether there will be a page of ancestors.
+    pub thin: bool,
+}
+
+/// What a thin snapshot leans on.
+pub struct Lineage<'a> {
+    /// The page, all but the key that units are hashed with.
+    pub page: AncestorsPage<'a>,
+    /// Whether the file has that key from another one.
+    pub inherits_key: bool,
 }
 
 /// What was written.
@@ -115,6 +127,10 @@ impl<'s> Writer<'s> {
         dictionary: Option<&[u8]>,
         encryption: Option<&'s Encryption>,
     ) -> Result<Self> {
+        let mut header = encryption.map_or_else(Header::default, |encryption| encryption.header);
+        if parameters.thin {
+            header.incompat |= incompat::THIN;
+        }
         let mut gathered = Vec::new();
         try_reserve(&mut gathered, GATHER, "what waits to be written")?;
         let mut writer = Writer {
@@ -130,7 +146,7 @@ impl<'s> Writer<'s> {
                 None,
             )?,
             page_buffer: Vec::new(),
-            header: encryption.map_or_else(Header::default, |encryption| encryption.header),
+            header,
             parameters,
             dictionary: None,
             trees: [TreeKind::Extents, TreeKind::Blocks, TreeKind::Units].map(TreeBuilder::new),
@@ -238,8 +254,8 @@ impl<'s> Writer<'s> {
         Ok(())
     }
 
-    /// Writes what is left: pages, nodes, root page, footer.
-    pub fn finish(mut self) -> Result<Written> {
+    /// Writes what is left: pages, nodes, the page of ancestors of a thin file, root page, footer.
+    pub fn finish(mut self, lineage: Option<Lineage<'_>>) -> Result<Written> {
         self.end_extents()?;
         self.end_units()?;
         self.end_blocks()?;
@@ -259,8 +275,9 @@ impl<'s> Writer<'s> {
             block_size,
             cdc,
             ref mut streams,
+            ..
         } = self.parameters;
-        let root_page = RootPage {
+        let mut root_page = RootPage {
             compression,
             level,
             block_size,
@@ -274,6 +291,9 @@ impl<'s> Writer<'s> {
             trees,
             streams: std::mem::take(streams),
         };
+        if let Some(lineage) = lineage {
+            root_page.ancestors = Some(self.ancestors(lineage, &root_page)?);
+        }
         let mut page = Vec::new();
         let mut piece_hash = [0; 32];
         match self.keys {

@@ -99,6 +99,7 @@ fn build(
         streams,
         &options,
         Some(keys),
+        None,
         sink,
         &mut Control::new(None, None),
     )

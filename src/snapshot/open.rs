@@ -27,7 +27,8 @@ impl Snapshot {
         Ok(Snapshot::new(chain))
     }
 
-    fn new(chain: Chain) -> Self {
+    /// To read the streams of what is open.
+    pub fn new(chain: Chain) -> Self {
         Snapshot {
             chain,
             inherited: OnceLock::new(),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::{Content, Decompressors, Deferral, Deferred, Identity, Source, Unpack};
+use super::{Content, Decompressors, Deferral, Deferred, Identity, ParentStream, Source, Unpack};
 use crate::error::{Error, Result, try_push};
 
 /// Runs of a map that are remembered, so that nothing is asked twice in a walk.
@@ -49,6 +49,7 @@ pub struct CallbackSource {
     size: u64,
     concurrent: bool,
     callbacks: Arc<dyn Callbacks>,
+    parent: Option<Arc<dyn ParentStream>>,
     known: RefCell<Vec<Known>>,
 }
 
@@ -73,6 +74,7 @@ impl CallbackSource {
             size,
             concurrent,
             callbacks,
+            parent: None,
             known: RefCell::default(),
         }
     }
@@ -125,10 +127,16 @@ impl CallbackSource {
         match claim.kind {
             ClaimKind::Data => Ok((Content::Data, end)),
             ClaimKind::Zero => Ok((Content::Zero, end)),
-            ClaimKind::Parent => fail(
-                "are the parent's bytes, but the build has no parent; give one, or the bytes"
-                    .to_owned(),
-            ),
+            ClaimKind::Parent => match &self.parent {
+                Some(parent) if offset < parent.size() => {
+                    Ok((Content::Parent, end.min(parent.size())))
+                }
+                Some(_) => Ok((Content::Zero, end)),
+                None => fail(
+                    "are the parent's bytes, but the build has no parent; give one, or the bytes"
+                        .to_owned(),
+                ),
+            },
             ClaimKind::Unknown(kind) => fail(format!(
                 "is an extent of kind {kind}, which is none; let it give an HEXZ_EXTENT_ value"
             )),
@@ -159,6 +167,10 @@ impl CallbackSource {
             };
             match (content, &mut later) {
                 (Content::Zero, _) => part.fill(0),
+                (Content::Parent, _) => match &self.parent {
+                    Some(parent) => parent.read_at(at, part)?,
+                    None => return Err(Error::Internal("a parent is gone".to_owned())),
+                },
                 (Content::Data, Some(later)) if len >= WORTH_IT => {
                     let read = Box::new(Reading {
                         callbacks: Arc::clone(&self.callbacks),
@@ -200,7 +212,16 @@ impl Source for CallbackSource {
     }
 
     fn content_at(&self, offset: u64) -> Result<(Content, u64)> {
-        self.find(offset)
+        let (content, end) = self.find(offset)?;
+        let by_place = self.parent.as_ref().is_some_and(|p| p.by_place());
+        Ok(match content {
+            Content::Parent if !by_place => (Content::Data, end),
+            content => (content, end),
+        })
+    }
+
+    fn lean_on(&mut self, parent: Arc<dyn ParentStream>) {
+        self.parent = Some(parent);
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -10,6 +10,7 @@ mod recognise;
 mod same;
 
 use std::path::Path;
+use std::sync::Arc;
 
 pub use callback::{CallbackSource, Callbacks, Claim, ClaimKind};
 pub use deferred::{Deferral, Deferred, Unpack};
@@ -38,6 +39,21 @@ pub enum Content {
     Data,
     /// Zeros; need not be read.
     Zero,
+    /// What the parent has there; need not be read.
+    Parent,
+}
+
+/// The stream of a parent that has the same name as a source's.
+pub trait ParentStream: Send + Sync {
+    /// Bytes in it; zeros are behind them.
+    fn size(&self) -> u64;
+
+    /// Whether runs of it can be taken by their place. Else what is the parent's is read like any
+    /// other data.
+    fn by_place(&self) -> bool;
+
+    /// Fills all of `buf` from `offset`, which lies with its end within the size.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 }
 
 /// What a file is, whatever its name: device and inode, and since some file systems have one inode
@@ -96,6 +112,9 @@ pub trait Source: Send {
 
     /// The files that it reads, to tell when one is named twice.
     fn identities(&self) -> Vec<Identity>;
+
+    /// Says what the parent has, before anything is read. Without that there is no parent.
+    fn lean_on(&mut self, _parent: Arc<dyn ParentStream>) {}
 
     /// Whether a path leads to a file that it reads, which may then not become the output.
     fn reads(&self, _path: &Path) -> rustix::io::Result<bool> {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::super::place::Place;
 use super::super::placed::{NewBlock, Placed};
 use super::super::writer::StreamExtent;
-use super::{ExtentMap, Room};
+use super::{ExtentMap, Origin, Room};
 use crate::error::{Error, Result, try_push, try_push_back};
 use crate::format::Target;
 
@@ -21,11 +21,10 @@ pub struct InOrder {
     ready: VecDeque<Placed>,
 }
 
-/// An extent, zero without a place.
 struct Waiting {
     stream: u32,
     len: u64,
-    place: Option<Place>,
+    origin: Origin,
 }
 
 impl InOrder {
@@ -53,13 +52,10 @@ impl ExtentMap for InOrder {
         Ok(())
     }
 
-    fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<Room> {
-        let target = match place {
-            None => Some(Target::Zero),
-            Some(Place::Settled(at)) => Some(Target::Data(at)),
-            Some(Place::Pooled(_) | Place::InWindow(_)) => None,
-        };
-        if let Some(target) = target.filter(|_| self.waiting.is_empty()) {
+    fn extent(&mut self, stream: u32, len: u64, origin: Origin) -> Result<Room> {
+        if self.waiting.is_empty()
+            && let Some(target) = origin.target()
+        {
             self.emit(StreamExtent {
                 stream,
                 len,
@@ -67,7 +63,11 @@ impl ExtentMap for InOrder {
             })?;
             return Ok(Room::Left);
         }
-        let extent = Waiting { stream, len, place };
+        let extent = Waiting {
+            stream,
+            len,
+            origin,
+        };
         match self.waiting.last_mut() {
             Some(last) if last.goes_on(&extent) => last.len += len,
             _ => try_push(&mut self.waiting, extent, "extents that wait")?,
@@ -79,15 +79,18 @@ impl ExtentMap for InOrder {
     }
 
     fn pool_closed(&mut self, base: u64) -> Result<()> {
-        for Waiting { stream, len, place } in std::mem::take(&mut self.waiting) {
-            let target = match place {
-                None => Target::Zero,
-                Some(Place::Settled(at)) => Target::Data(at),
-                Some(Place::Pooled(at)) => Target::Data(base + at),
-                Some(Place::InWindow(_)) => {
-                    return Err(Error::Internal("an extent points to a window".to_owned()));
-                }
+        for waiting in std::mem::take(&mut self.waiting) {
+            let Waiting {
+                stream,
+                len,
+                origin,
+            } = waiting;
+            let target = match origin {
+                Origin::Here(Place::Pooled(at)) => Some(Target::Data(base + at)),
+                origin => origin.target(),
             };
+            let target =
+                target.ok_or_else(|| Error::Internal("an extent points to a window".to_owned()))?;
             self.emit(StreamExtent {
                 stream,
                 len,
@@ -102,20 +105,30 @@ impl Waiting {
     /// Whether `next` is where it goes on.
     fn goes_on(&self, next: &Waiting) -> bool {
         self.stream == next.stream
-            && match (self.place, next.place) {
-                (None, None) => true,
-                (Some(Place::Settled(a)), Some(Place::Settled(b)))
-                | (Some(Place::Pooled(a)), Some(Place::Pooled(b))) => a + self.len == b,
-                _ => false,
+            && match (self.origin, next.origin) {
+                (Origin::Here(Place::Pooled(a)), Origin::Here(Place::Pooled(b))) => {
+                    a + self.len == b
+                }
+                (this, next) => match (this.target(), next.target()) {
+                    (Some(this), Some(next)) => this.skip(self.len) == next,
+                    _ => false,
+                },
             }
     }
 }
 
-fn joins(last: &StreamExtent, next: &StreamExtent) -> bool {
-    last.stream == next.stream
-        && match (last.target, next.target) {
-            (Target::Zero, Target::Zero) => true,
-            (Target::Data(a), Target::Data(b)) => a + last.len == b,
-            _ => false,
+impl Origin {
+    /// Where an extent leads to, if that is known by now.
+    fn target(self) -> Option<Target> {
+        match self {
+            Origin::Zero => Some(Target::Zero),
+            Origin::Here(Place::Settled(at)) => Some(Target::Data(at)),
+            Origin::Here(Place::Pooled(_) | Place::InWindow(_)) => None,
+            Origin::Parent(place) => Some(Target::Parent(place)),
         }
+    }
+}
+
+fn joins(last: &StreamExtent, next: &StreamExtent) -> bool {
+    last.stream == next.stream && last.target.skip(last.len) == next.target
 }

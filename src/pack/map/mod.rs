@@ -10,11 +10,23 @@ pub use in_order::WAITING_MAX;
 use super::place::Place;
 use super::placed::{NewBlock, Placed};
 use crate::error::Result;
+use crate::format::ParentPlace;
+
+/// Where the bytes of a run are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nowhere: they are zeros.
+    Zero,
+    /// In the new snapshot.
+    Here(Place),
+    /// In an ancestor.
+    Parent(ParentPlace),
+}
 
 /// See the module.
 pub trait ExtentMap {
-    /// Takes a run of a stream, zero without a place.
-    fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<Room>;
+    /// Takes a run of a stream.
+    fn extent(&mut self, stream: u32, len: u64, origin: Origin) -> Result<Room>;
 
     /// Takes the next block of data space.
     fn block(&mut self, block: NewBlock) -> Result<()>;

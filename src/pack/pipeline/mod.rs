@@ -49,9 +49,9 @@ struct Caller<'a, 's, 'c> {
     control: &'a mut Control<'c>,
     crew: Crew<'a>,
     input: Input<'a>,
-    placer: Placer,
+    placer: Placer<'a>,
     output: Output<'a, 's>,
-    /// Unit of the first item's segment that is placed next.
+    /// Unit of the first item's segment that is placed next, or byte of what is the parent's.
     cursor: usize,
     placed_bytes: u64,
     costs: Costs,
@@ -64,7 +64,7 @@ pub fn run<'c>(
     work: Work<'_>,
     plan: Plan,
     cdc: Option<&CdcSizes>,
-    placer: Placer,
+    placer: Placer<'_>,
     writer: &mut Writer<'_>,
     control: &mut Control<'c>,
 ) -> Result<(Costs, Counts)> {
@@ -176,6 +176,17 @@ impl Caller<'_, '_, '_> {
                 self.placed_bytes += len;
                 self.placer.zeros(*stream, *len)?;
                 true
+            }
+            Item::Inherited {
+                stream,
+                offset,
+                len,
+            } => {
+                let done = self.cursor as u64;
+                let placed = self.placer.inherited(*stream, offset + done, len - done)?;
+                self.placed_bytes += placed;
+                self.cursor += placed as usize;
+                done + placed >= *len
             }
             Item::End { stream } => {
                 self.placer.end_stream(*stream)?;

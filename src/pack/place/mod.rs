@@ -10,20 +10,29 @@ mod known;
 mod pool;
 mod window;
 
-use super::map::{ExtentMap, InOrder, Room};
+use super::heritage::{Heritage, Sought};
+use super::map::{ExtentMap, InOrder, Origin, Room};
 use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use super::table::DedupTable;
+use crate::control::Cancel;
 use crate::error::{Error, Result, try_grow, try_push};
-use crate::format::{DATA_SPACE_MAX, UnitHash};
+use crate::format::{DATA_SPACE_MAX, ParentPlace, UnitHash};
 use known::Known;
 pub use known::Place;
 use pool::Pool;
 use window::Found;
 
+/// Extents that one run of the parent's becomes in one step, at most.
+const INHERITED_MAX: usize = 1024;
+
 /// See the module.
-pub struct Placer<M = InOrder> {
+pub struct Placer<'h, M = InOrder> {
     known: Known,
+    /// What need not be stored, if there is a parent or a base.
+    heritage: Option<&'h mut Heritage>,
+    /// Stops a walk through that.
+    cancel: Option<&'h Cancel>,
     block_size: usize,
     units: UnitKind,
     /// Where data space ends by now.
@@ -36,7 +45,7 @@ pub struct Placer<M = InOrder> {
     window: Vec<(Unit, Found)>,
 }
 
-impl<M: ExtentMap + Default> Placer<M> {
+impl<'h, M: ExtentMap + Default> Placer<'h, M> {
     /// Packs into blocks of `block_size`; chunks are never split and may be larger.
     pub fn new(
         table: DedupTable,
@@ -46,6 +55,8 @@ impl<M: ExtentMap + Default> Placer<M> {
     ) -> Self {
         Placer {
             known: Known::new(table, runs, block_size),
+            heritage: None,
+            cancel: None,
             block_size,
             units,
             data_end: 0,
@@ -55,6 +66,12 @@ impl<M: ExtentMap + Default> Placer<M> {
             counts: Counts::default(),
             window: Vec::new(),
         }
+    }
+
+    /// Leaves out what is in `heritage`.
+    pub fn lean_on(&mut self, heritage: &'h mut Heritage, cancel: Option<&'h Cancel>) {
+        self.heritage = Some(heritage);
+        self.cancel = cancel;
     }
 
     /// Logical bytes so far.
@@ -76,7 +93,35 @@ impl<M: ExtentMap + Default> Placer<M> {
     /// A run of zeros.
     pub fn zeros(&mut self, stream: u32, len: u64) -> Result<()> {
         self.counts.zero += len;
-        self.extent(stream, len, None)
+        self.extent(stream, len, Origin::Zero)
+    }
+
+    /// What the parent has at the same place, up to as many extents as may wait. Tells how far that
+    /// was.
+    pub fn inherited(&mut self, stream: u32, offset: u64, len: u64) -> Result<u64> {
+        let mut done = 0;
+        for _ in 0..INHERITED_MAX {
+            if done == len {
+                break;
+            }
+            let Some(heritage) = &mut self.heritage else {
+                return Err(Error::Internal("a run of a parent without one".to_owned()));
+            };
+            let (run, place) = heritage.taken(stream, offset + done, len - done)?;
+            let origin = match place {
+                None => {
+                    self.counts.zero += run;
+                    Origin::Zero
+                }
+                Some(place) => {
+                    self.counts.inherited += run;
+                    Origin::Parent(place)
+                }
+            };
+            self.extent(stream, run, origin)?;
+            done += run;
+        }
+        Ok(done)
     }
 
     /// A stream is complete: its last pooled units become a block.
@@ -108,31 +153,74 @@ impl<M: ExtentMap + Default> Placer<M> {
         let UnitContent::Data(hash) = unit.content else {
             return self.zeros(segment.stream, unit.len.into());
         };
+        let len = u64::from(unit.len);
+        if let Some(place) = self.at_same_place(segment, unit, &hash)? {
+            self.counts.inherited += len;
+            return self.extent(segment.stream, len, Origin::Parent(place));
+        }
         self.known.reserve(1, self.data_end);
-        let mut place = Place::Pooled(0);
-        match self.known.look_up_or_add(&hash, place)? {
-            Some(known) => {
-                self.counts.duplicate += u64::from(unit.len);
-                place = known;
+        let origin = match self.find(segment, unit, &hash, Place::Pooled(0))? {
+            Found::Parent(place) => {
+                self.counts.inherited += len;
+                Origin::Parent(place)
             }
-            None => {
-                self.counts.unique += u64::from(unit.len);
-                place = Place::Pooled(self.pool_unit(segment, unit, &hash)?);
+            Found::Known(place) => {
+                self.counts.duplicate += len;
+                Origin::Here(place)
+            }
+            Found::New | Found::Zero | Found::Inherited => {
+                self.counts.unique += len;
+                let place = Place::Pooled(self.pool_unit(segment, unit, &hash)?);
                 self.known.relocate(&hash, place);
+                Origin::Here(place)
+            }
+        };
+        self.extent(segment.stream, len, origin)
+    }
+
+    /// What the parent has where a unit is, if it is that unit.
+    fn at_same_place(
+        &mut self,
+        segment: &Segment,
+        unit: &Unit,
+        hash: &UnitHash,
+    ) -> Result<Option<ParentPlace>> {
+        match &mut self.heritage {
+            Some(heritage) => heritage.at_same_place(&sought(self.units, segment, unit, hash)),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks a unit up that the parent has not at the same place. A new one is known from here on,
+    /// to be at `place`.
+    fn find(
+        &mut self,
+        segment: &Segment,
+        unit: &Unit,
+        hash: &UnitHash,
+        place: Place,
+    ) -> Result<Found> {
+        if let Some(heritage) = &mut self.heritage {
+            if let Some(place) = self.known.find(hash) {
+                return Ok(Found::Known(place));
+            }
+            let sought = sought(self.units, segment, unit, hash);
+            if let Some(place) = heritage.anywhere(&sought, self.cancel)? {
+                return Ok(Found::Parent(place));
             }
         }
-        self.extent(segment.stream, unit.len.into(), Some(place))
+        Ok(match self.known.look_up_or_add(hash, place)? {
+            Some(place) => Found::Known(place),
+            None => Found::New,
+        })
     }
 
     /// Copies a unit to the pool, and tells its offset there.
     fn pool_unit(&mut self, segment: &Segment, unit: &Unit, hash: &UnitHash) -> Result<u64> {
-        let (bytes, chunk) = match self.units {
-            UnitKind::Chunk => {
-                let at = unit.at as usize;
-                let bytes = segment.buffer.bytes.get(at..at + unit.len as usize);
-                (bytes.unwrap_or_default(), Some(unit.len))
-            }
-            UnitKind::Page => (window::page(segment, unit), None),
+        let bytes = stored(self.units, segment, unit);
+        let chunk = match self.units {
+            UnitKind::Chunk => Some(unit.len),
+            UnitKind::Page => None,
         };
         if self.pool.is_full(bytes.len(), self.block_size) {
             self.close_pool(segment.stream)?;
@@ -174,9 +262,9 @@ impl<M: ExtentMap + Default> Placer<M> {
         self.map.block(block)
     }
 
-    /// The next run of the streams, zero without a place.
-    fn extent(&mut self, stream: u32, len: u64, place: Option<Place>) -> Result<()> {
-        match self.map.extent(stream, len, place)? {
+    /// The next run of the streams.
+    fn extent(&mut self, stream: u32, len: u64, origin: Origin) -> Result<()> {
+        match self.map.extent(stream, len, origin)? {
             Room::Left => Ok(()),
             Room::None => self.close_pool(stream),
         }
@@ -191,6 +279,30 @@ impl<M: ExtentMap + Default> Placer<M> {
         }
         Ok(bytes)
     }
+}
+
+/// The bytes of a unit as they are stored.
+fn stored<'s>(units: UnitKind, segment: &'s Segment, unit: &Unit) -> &'s [u8] {
+    match units {
+        UnitKind::Chunk => {
+            let at = unit.at as usize;
+            let bytes = segment.buffer.bytes.get(at..at + unit.len as usize);
+            bytes.unwrap_or_default()
+        }
+        UnitKind::Page => window::page(segment, unit),
+    }
+}
+
+/// A unit as it is looked for in others' files.
+fn sought<'s>(
+    units: UnitKind,
+    segment: &'s Segment,
+    unit: &Unit,
+    hash: &'s UnitHash,
+) -> Sought<'s> {
+    let offset = segment.offset + u64::from(unit.at);
+    let bytes = stored(units, segment, unit);
+    Sought::new(segment.stream, offset, unit.len.into(), bytes, hash)
 }
 
 #[cfg(test)]

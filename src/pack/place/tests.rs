@@ -100,7 +100,12 @@ fn pack_with(
     (back, blocks)
 }
 
-fn placer(slots: usize, runs: Option<usize>, block_size: usize, units: UnitKind) -> Placer {
+fn placer(
+    slots: usize,
+    runs: Option<usize>,
+    block_size: usize,
+    units: UnitKind,
+) -> Placer<'static> {
     let runs = runs.map(|slots| DedupTable::new(slots, "test").unwrap());
     Placer::new(
         DedupTable::new(slots, "test").unwrap(),

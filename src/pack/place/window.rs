@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::map::ExtentMap;
+use super::super::map::{ExtentMap, Origin};
 use super::super::placed::{BlockData, NewBlock};
 use super::super::segment::{Segment, Unit, UnitContent};
 use super::{Place, Placer};
 use crate::error::{Error, Result, try_reserve};
-use crate::format::PAGE_4K;
+use crate::format::{PAGE_4K, ParentPlace};
 
 /// A window is a block of its own when at least three of four of its units are new.
 const OWN_NUMERATOR: usize = 3;
@@ -18,18 +18,22 @@ const OWN_DENOMINATOR: usize = 4;
 pub enum Found {
     Zero,
     Known(Place),
+    Parent(ParentPlace),
+    /// Whatever the parent has at the same place.
+    Inherited,
     New,
 }
 
-impl<M: ExtentMap + Default> Placer<M> {
+impl<M: ExtentMap + Default> Placer<'_, M> {
     /// One window of pages.
     pub fn pages(&mut self, segment: &Segment, units: &[Unit]) -> Result<()> {
         let mut window = std::mem::take(&mut self.window);
         window.clear();
         try_reserve(&mut window, units.len(), "the units of a block")?;
-        // Zeros must not count: a hole is one unit, and its full copy one for each page.
-        let data = units.iter().filter(|u| u.content != UnitContent::Zero);
-        self.known.reserve(data.count(), self.data_end);
+        // Zeros and what is the parent's must not count: a hole is one unit, and its full copy one for each page.
+        let data = |unit: &&Unit| matches!(unit.content, UnitContent::Data(_));
+        self.known
+            .reserve(units.iter().filter(data).count(), self.data_end);
         let new = self.look_up(segment, units, &mut window)?;
         let pages = self.block_size / PAGE_4K;
         let done = match new * OWN_DENOMINATOR >= pages * OWN_NUMERATOR {
@@ -50,6 +54,13 @@ impl<M: ExtentMap + Default> Placer<M> {
         let mut new = 0;
         let mut rest = units;
         while let Some((unit, behind)) = rest.split_first() {
+            if let UnitContent::Data(hash) = unit.content
+                && let Some(place) = self.at_same_place(segment, unit, &hash)?
+            {
+                window.push((*unit, Found::Parent(place)));
+                rest = behind;
+                continue;
+            }
             if let Some((run, at)) = self.known.run(segment, rest) {
                 window.extend(run.iter().enumerate().map(|(i, unit)| {
                     let place = Place::Settled(at + (i * PAGE_4K) as u64);
@@ -61,16 +72,12 @@ impl<M: ExtentMap + Default> Placer<M> {
             let found = match unit.content {
                 UnitContent::Data(hash) => {
                     let place = Place::InWindow(window.len() as u64);
-                    match self.known.look_up_or_add(&hash, place)? {
-                        Some(place) => Found::Known(place),
-                        None => {
-                            new += 1;
-                            Found::New
-                        }
-                    }
+                    self.find(segment, unit, &hash, place)?
                 }
+                UnitContent::Inherited => Found::Inherited,
                 _ => Found::Zero,
             };
+            new += usize::from(matches!(found, Found::New));
             window.push((*unit, found));
             rest = behind;
         }
@@ -127,14 +134,14 @@ impl<M: ExtentMap + Default> Placer<M> {
         let generation = self.pool.generation();
         let mut next = base;
         for (unit, found) in window {
-            let place = match *found {
+            let origin = match *found {
                 Found::New => {
                     next += PAGE_4K as u64;
-                    Some(Place::Settled(next - PAGE_4K as u64))
+                    Origin::Here(Place::Settled(next - PAGE_4K as u64))
                 }
-                found => self.settled(unit, found, generation)?,
+                found => self.origin(unit, found, generation)?,
             };
-            self.page_extent(segment, unit, *found, place)?;
+            self.page_extent(segment, unit, *found, origin)?;
         }
         Ok(())
     }
@@ -143,24 +150,27 @@ impl<M: ExtentMap + Default> Placer<M> {
     fn pool_window(&mut self, segment: &Segment, window: &[(Unit, Found)]) -> Result<()> {
         let generation = self.pool.generation();
         for (unit, found) in window {
-            let place = match (*found, unit.content) {
+            let origin = match (*found, unit.content) {
                 (Found::New, UnitContent::Data(hash)) => {
                     let place = Place::Pooled(self.pool_unit(segment, unit, &hash)?);
                     self.known.relocate(&hash, place);
-                    Some(place)
+                    Origin::Here(place)
                 }
-                (found, _) => self.settled(unit, found, generation)?,
+                (found, _) => self.origin(unit, found, generation)?,
             };
-            self.page_extent(segment, unit, *found, place)?;
+            self.page_extent(segment, unit, *found, origin)?;
         }
         Ok(())
     }
 
-    /// The place of a known unit by now: that of a copy within the window is settled with the
+    /// Where the bytes of a unit are by now that is not new: the place of a copy within the window is settled with the
     /// first of them, and a pool that was open when the unit was looked up may have closed.
-    fn settled(&self, unit: &Unit, found: Found, generation: u64) -> Result<Option<Place>> {
+    fn origin(&self, unit: &Unit, found: Found, generation: u64) -> Result<Origin> {
+        if let Found::Parent(place) = found {
+            return Ok(Origin::Parent(place));
+        }
         let (Found::Known(place), UnitContent::Data(hash)) = (found, unit.content) else {
-            return Ok(None);
+            return Ok(Origin::Zero);
         };
         let settled = match place {
             Place::InWindow(_) => self.known.find(&hash),
@@ -168,26 +178,35 @@ impl<M: ExtentMap + Default> Placer<M> {
             place => Some(place),
         };
         match settled {
-            Some(place) => Ok(Some(place)),
+            Some(place) => Ok(Origin::Here(place)),
             None => Err(Error::Internal("the place of a unit was lost".to_owned())),
         }
     }
 
-    /// The extent of one page, zero if it has no place.
+    /// The extent of one page.
     fn page_extent(
         &mut self,
         segment: &Segment,
         unit: &Unit,
         found: Found,
-        place: Option<Place>,
+        origin: Origin,
     ) -> Result<()> {
         let len = u64::from(unit.len);
+        if let Found::Inherited = found {
+            let (mut at, mut left) = (segment.offset + u64::from(unit.at), len);
+            while left > 0 {
+                let placed = self.inherited(segment.stream, at, left)?;
+                (at, left) = (at + placed, left - placed);
+            }
+            return Ok(());
+        }
         match found {
-            Found::Zero => self.counts.zero += len,
+            Found::Zero | Found::Inherited => self.counts.zero += len,
             Found::Known(_) => self.counts.duplicate += len,
+            Found::Parent(_) => self.counts.inherited += len,
             Found::New => self.counts.unique += len,
         }
-        self.extent(segment.stream, len, place)
+        self.extent(segment.stream, len, origin)
     }
 
     /// Remembers the aligned runs of a window all whose units are new.

@@ -1,0 +1,372 @@
+//! What a new snapshot need not store, since others have it: the parent, at the same place or
+//! anywhere, what the parent leans on itself, and bases.
+//!
+//! A unit is found by its hash, at the same place of the parent's stream of the same name first, and
+//! then through a table of all units of all these files. A hash may lie, since whoever made the file
+//! chose it: so what is found is leaned on only once its block was decoded and hashed again.
+
+mod elsewhere;
+mod relative;
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use elsewhere::Elsewhere;
+use relative::{Hashing, Relative, Role, Spot, Verdict};
+
+use super::hash::unit_hash;
+use super::segment::UnitKind;
+use super::writer::Lineage;
+use crate::control::Cancel;
+use crate::crypto::Keys;
+use crate::error::{Error, Result, try_push};
+use crate::format::{
+    AncestorEntry, AncestorsPage, Hash, PAGE_4K, ParentPlace, StreamEntry, Target, UnitHash,
+    is_hint,
+};
+use crate::index::{Chain, FileKeys, Index};
+
+/// Memory that each file takes for what is held of its index, at most.
+const FILE: usize = 3 * crate::index::PAGE_WEIGHT + 4096;
+
+/// Bytes of an ancestor that are looked at for one run of the parent's, so that a cancel is seen.
+const LOOKED_AT_MAX: u64 = 1 << 30;
+
+/// An open snapshot with the file keys that a child of it needs.
+pub struct Kin {
+    /// It, and what it leans on.
+    pub chain: Chain,
+    /// Where the child is encrypted.
+    pub keys: FileKeys,
+}
+
+/// See the module.
+pub struct Heritage {
+    /// Each file once, the parent first.
+    relatives: Vec<Relative>,
+    parent: Option<Parent>,
+    /// Relatives that an extent leads to, in the order in which extents count them.
+    named: Vec<usize>,
+    elsewhere: Option<Elsewhere>,
+    /// Slots of the table of what is elsewhere.
+    slots: usize,
+    units: UnitKind,
+    /// A block on its way to be hashed.
+    block: Vec<u8>,
+}
+
+/// The parent's own view of its streams.
+struct Parent {
+    chain: Chain,
+    /// The parent's stream of the same name, for each stream of the child.
+    streams: Vec<Option<u32>>,
+}
+
+/// A unit that is looked for.
+pub struct Sought<'a> {
+    /// Index of the stream that has it.
+    pub stream: u32,
+    /// Where it is there.
+    pub offset: u64,
+    /// Bytes of the stream.
+    pub len: u64,
+    /// Its bytes as they would be stored.
+    pub bytes: &'a [u8],
+    /// Its hash in the new snapshot.
+    pub hash: &'a UnitHash,
+    /// Its hash in a plain one.
+    plain: OnceCell<UnitHash>,
+}
+
+impl<'a> Sought<'a> {
+    /// `len` bytes of a stream, stored as `bytes` if they are new.
+    pub fn new(stream: u32, offset: u64, len: u64, bytes: &'a [u8], hash: &'a UnitHash) -> Self {
+        Sought {
+            stream,
+            offset,
+            len,
+            bytes,
+            hash,
+            plain: OnceCell::new(),
+        }
+    }
+
+    /// Its hash in files that hash so; nothing where that takes a key which there is not.
+    fn hash_for(&self, hashing: Hashing) -> Option<&UnitHash> {
+        match hashing {
+            Hashing::Own => Some(self.hash),
+            Hashing::Plain => Some(self.plain.get_or_init(|| unit_hash(self.bytes, None))),
+            Hashing::Foreign => None,
+        }
+    }
+}
+
+impl Heritage {
+    /// All that the parent and the bases have.
+    pub fn new(parent: Option<Kin>, bases: Vec<Kin>) -> Result<Self> {
+        let mut heritage = Heritage {
+            relatives: Vec::new(),
+            parent: None,
+            named: Vec::new(),
+            elsewhere: None,
+            slots: 0,
+            units: UnitKind::Page,
+            block: Vec::new(),
+        };
+        if let Some(kin) = parent {
+            heritage.parent = Some(Parent {
+                chain: kin.chain.clone(),
+                streams: Vec::new(),
+            });
+            heritage.adopt(kin, Role::Parent)?;
+        }
+        for kin in bases {
+            heritage.adopt(kin, Role::Base)?;
+        }
+        Ok(heritage)
+    }
+
+    fn adopt(&mut self, Kin { chain, keys }: Kin, role: Role) -> Result<()> {
+        let mut file_keys = std::iter::once(keys.own).chain(keys.ancestors);
+        for index in chain.files() {
+            let key = file_keys.next().flatten();
+            if self.number(&index.hash).is_none() {
+                let relative = Relative::new(Arc::clone(index), key, role);
+                try_push(&mut self.relatives, relative, "ancestors")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&self, root: &Hash) -> Option<usize> {
+        self.relatives.iter().position(|r| r.index.hash == *root)
+    }
+
+    /// The files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Index> {
+        self.relatives.iter().map(|relative| &*relative.index)
+    }
+
+    /// The keys of the file whose unit hash key an encrypted child inherits.
+    pub fn hashing(&self) -> Option<&Keys> {
+        self.files().find_map(|index| index.keys.as_deref())
+    }
+
+    /// Units that there may be in all files.
+    pub fn unit_count(&self) -> u64 {
+        let counts = self.files().map(|index| index.root.units);
+        counts.fold(0, u64::saturating_add)
+    }
+
+    /// Bytes of memory that looking into the files takes, the table of their units apart.
+    pub fn memory(&self) -> usize {
+        let lens = self
+            .files()
+            .map(|index| index.root.block_len_max() as usize);
+        // A stored block, and a decoded one.
+        self.relatives.len() * FILE + 2 * lens.max().unwrap_or(0)
+    }
+
+    /// Makes it ready for a child with these streams, cut into `units` and hashed with `keys`, and for
+    /// a table of so many slots.
+    pub fn prepare(
+        &mut self,
+        streams: &[StreamEntry],
+        units: UnitKind,
+        keys: Option<&Keys>,
+        slots: usize,
+    ) -> Result<()> {
+        self.slots = slots;
+        self.units = units;
+        if let Some(parent) = &mut self.parent {
+            for stream in streams {
+                let mut theirs = parent.chain.index.root.streams.iter();
+                let same = theirs.position(|s| s.name == stream.name);
+                let same = same.map(|at| at as u32);
+                try_push(&mut parent.streams, same, "streams")?;
+            }
+        }
+        for relative in &mut self.relatives {
+            relative.hashing = Hashing::of(keys, relative.index.keys.as_deref());
+        }
+        Ok(())
+    }
+
+    /// What the parent has at the same place, if it is that unit.
+    pub fn at_same_place(&mut self, sought: &Sought<'_>) -> Result<Option<ParentPlace>> {
+        match self.same_spot(sought)? {
+            Some(spot) => self.lean_on(&spot, sought),
+            None => Ok(None),
+        }
+    }
+
+    fn same_spot(&mut self, sought: &Sought<'_>) -> Result<Option<Spot>> {
+        let Some(parent) = &self.parent else {
+            return Ok(None);
+        };
+        let stream = parent.streams.get(sought.stream as usize);
+        let Some(stream) = stream.copied().flatten() else {
+            return Ok(None);
+        };
+        let Some(first) = self.relatives.first_mut() else {
+            return Ok(None);
+        };
+        let Some(run) = first.run(stream, sought.offset)? else {
+            return Ok(None);
+        };
+        let (file, stream, run) = match run.target {
+            // An extent of the parent may lead on: a child's leads to where the bytes are.
+            Target::Parent(place) => {
+                let root = parent.chain.ancestors.get(usize::from(place.ancestor));
+                let file = root.and_then(|index| self.number(&index.hash));
+                let Some((file, relative)) =
+                    file.and_then(|at| Some((at, self.relatives.get_mut(at)?)))
+                else {
+                    return Ok(None);
+                };
+                match relative.run(place.stream.into(), place.at)? {
+                    Some(mut there) => {
+                        there.len = there.len.min(run.len);
+                        (file, u32::from(place.stream), there)
+                    }
+                    None => return Ok(None),
+                }
+            }
+            _ => (0, stream, run),
+        };
+        let Target::Data(data) = run.target else {
+            return Ok(None);
+        };
+        if run.len < sought.len {
+            return Ok(None);
+        }
+        let Some(relative) = self.relatives.get_mut(file) else {
+            return Ok(None);
+        };
+        let Some(hash) = sought.hash_for(relative.hashing) else {
+            return Ok(None);
+        };
+        let same = relative.has_unit(data, sought.bytes.len() as u64, hash)?;
+        Ok(same.then_some(Spot {
+            file,
+            stream,
+            at: run.at,
+            data,
+        }))
+    }
+
+    /// What the parent has at a place of the stream of the same name, for how many bytes of `len`:
+    /// zeros, or a place. Nothing of it is read. Beyond the parent's end are zeros.
+    pub fn taken(
+        &mut self,
+        stream: u32,
+        offset: u64,
+        len: u64,
+    ) -> Result<(u64, Option<ParentPlace>)> {
+        let (Some(parent), Some(first)) = (&self.parent, self.relatives.first_mut()) else {
+            return Err(Error::Internal("a run of a parent without one".to_owned()));
+        };
+        let theirs = parent.streams.get(stream as usize).copied().flatten();
+        let run = match theirs {
+            Some(theirs) => first.run(theirs, offset)?,
+            None => None,
+        };
+        let (Some(theirs), Some(run)) = (theirs, run) else {
+            return Ok((len, None));
+        };
+        let mut len = len.min(run.len);
+        let (file, stream, at) = match run.target {
+            Target::Zero => return Ok((len, None)),
+            Target::Data(_) => (0, theirs as u16, offset),
+            Target::Parent(place) => {
+                // The parent may lie: what leads on from there would be damage of the child.
+                len = len.min(LOOKED_AT_MAX);
+                parent.chain.inherited(&place, len, &mut |_, _| Ok(()))?;
+                let root = parent.chain.ancestors.get(usize::from(place.ancestor));
+                let file = root.and_then(|index| self.number(&index.hash));
+                let file = file.ok_or_else(|| Error::Internal("an ancestor is gone".to_owned()))?;
+                (file, place.stream, place.at)
+            }
+        };
+        let ancestor = self.name(file)?;
+        Ok((
+            len,
+            Some(ParentPlace {
+                ancestor,
+                stream,
+                at,
+            }),
+        ))
+    }
+
+    /// That unit, wherever it is.
+    pub fn anywhere(
+        &mut self,
+        sought: &Sought<'_>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Option<ParentPlace>> {
+        let elsewhere = match self.elsewhere.take() {
+            Some(elsewhere) => elsewhere,
+            None => Elsewhere::new(&mut self.relatives, self.slots, cancel)?,
+        };
+        let found = elsewhere.find(&mut self.relatives, sought);
+        self.elsewhere = Some(elsewhere);
+        match found? {
+            Some(spot) => self.lean_on(&spot, sought),
+            None => Ok(None),
+        }
+    }
+
+    /// The place in an extent's form, if what is there is what its hash says.
+    fn lean_on(&mut self, spot: &Spot, sought: &Sought<'_>) -> Result<Option<ParentPlace>> {
+        // Rule 3 of docs/FORMAT.md, section 4.1: of chunks there are some that begin anywhere.
+        let fits = self.units == UnitKind::Chunk || spot.at.is_multiple_of(PAGE_4K as u64);
+        if !fits || spot.at.checked_add(sought.len).is_none() {
+            return Ok(None);
+        }
+        let Some(relative) = self.relatives.get_mut(spot.file) else {
+            return Ok(None);
+        };
+        match relative.judge(spot.data, &mut self.block)? {
+            Verdict::True => {}
+            Verdict::Lies => return Ok(None),
+        }
+        Ok(Some(ParentPlace {
+            ancestor: self.name(spot.file)?,
+            stream: spot.stream as u16,
+            at: spot.at,
+        }))
+    }
+
+    /// What extents call a file.
+    fn name(&mut self, file: usize) -> Result<u16> {
+        if let Some(known) = self.named.iter().position(|named| *named == file) {
+            return Ok(known as u16);
+        }
+        try_push(&mut self.named, file, "ancestors")?;
+        Ok((self.named.len() - 1) as u16)
+    }
+
+    /// What the new snapshot, which has these keys, leans on.
+    pub fn lineage(&self, keys: Option<&Keys>) -> Result<Lineage<'_>> {
+        let mut page = AncestorsPage {
+            parent: (self.parent.as_ref()).map_or([0; 32], |parent| parent.chain.index.hash),
+            ..AncestorsPage::default()
+        };
+        for relative in self.named.iter().filter_map(|at| self.relatives.get(*at)) {
+            let path = relative.index.storage.path();
+            let name = path.and_then(|path| path.file_name());
+            let name = name.map_or(&[][..], |name| name.as_encoded_bytes());
+            let entry = AncestorEntry {
+                root: relative.index.hash,
+                key: relative.key.as_ref().map(|key| key.bytes()),
+                hint: if is_hint(name) { name } else { &[] },
+            };
+            try_push(&mut page.entries, entry, "ancestors")?;
+        }
+        Ok(Lineage {
+            page,
+            inherits_key: keys.is_some() && self.hashing().is_some(),
+        })
+    }
+}
