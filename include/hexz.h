@@ -370,7 +370,7 @@ template <class T> static inline T hexz_init_() noexcept
 /** The password of an encrypted snapshot. */
 #define HEXZ_PASSWORD_OPEN 2
 
-/** The password of an encrypted parent. */
+/** The password of an encrypted parent or base, for a snapshot that leans on it. */
 #define HEXZ_PASSWORD_PARENT 3
 
 /* Phases of work (hexz_progress.phase) ------------------------------------ */
@@ -738,11 +738,13 @@ typedef struct hexz_build_opts {
     /** Stops the build when triggered, or NULL. Not freed before the call returns. */
     const hexz_cancel *cancel;
     /**
-     * A snapshot to store only the differences to, or NULL. Not in this version:
-     * HEXZ_ERR_UNSUPPORTED.
+     * A snapshot to store only the differences to, or NULL: what it or one that it leans on has, in
+     * the stream of the same name at the same place or anywhere, is not stored again. It is found
+     * by its hash, and the block that it lies in is decoded and hashed once before it counts. The
+     * new snapshot leans on those of them that it refers to, and records their file names as hints.
      */
     const char *parent;
-    /** The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED. */
+    /** The same as an open handle, or NULL; not both. It may be closed once the call returned. */
     const hexz_snapshot *parent_snapshot;
     /** More streams, behind disk and memory in their order, or NULL; at most 256 in all. */
     const hexz_stream *const *streams;
@@ -772,8 +774,8 @@ typedef struct hexz_build_opts {
     /**
      * Open snapshots in which content is looked for besides the parent's, anywhere in them, or
      * NULL; with all their ancestors at most 64. The new snapshot leans on those of them that it
-     * refers to. They may be closed once the call returned. Not in this version:
-     * HEXZ_ERR_UNSUPPORTED.
+     * refers to. They may be closed once the call returned. One that is encrypted and is no
+     * relative of an encrypted parent (or of the first encrypted base) is skipped.
      */
     const hexz_snapshot *const *bases;
     /** Number of bases. */
@@ -1317,6 +1319,14 @@ void hexz_cancel_free(hexz_cancel *cancel);
  * (RFC 9106): 1024 to 1048576 KiB, 1 to 64, 1 to 16, memory times passes at most 4194304; 0 means
  * 65536, 3 and 4. That memory comes besides memory_limit, and is given back before packing begins.
  *
+ * With a parent or bases the snapshot is a thin one, which needs those that it refers to wherever it
+ * is read. If one of them is encrypted, the snapshot must be (HEXZ_ERR_INVALID_ARGUMENT): it keeps
+ * their keys, so that its one password opens all. For that opts->password is asked for the password
+ * of each encrypted one, with HEXZ_PASSWORD_PARENT and before the new one: an open handle keeps no
+ * password either. A parent that is not there, or more than 64 snapshots to lean on, is
+ * HEXZ_ERR_PARENT; one whose unit hashes are not those of its bytes HEXZ_ERR_CORRUPT, and such a
+ * base is left out.
+ *
  * The sources are regular files or block devices; a disk image may be qcow2 (see
  * HEXZ_FORMAT_QCOW2), a memory dump is taken byte for byte. Other files are opened only with
  * HEXZ_BUILD_ALLOW_BACKING, and none of them may be the output.
@@ -1344,7 +1354,8 @@ void hexz_cancel_free(hexz_cancel *cancel);
  *
  * Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
  * _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
- * _CALLBACK, _NO_STREAM, _CORRUPT and _IO (a snapshot that is a source), _STATE, _UNSUPPORTED,
+ * _WRONG_PASSWORD and _PARENT (a parent or base), _CALLBACK, _NO_STREAM, _CORRUPT and _IO (a
+ * snapshot that is a source or is leaned on), _STATE, _UNSUPPORTED,
  * _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
  * it was, with one exception: if only the last step fails, syncing the folder of the output, then
  * the complete new file is in place, and the text says so.

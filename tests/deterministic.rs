@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hexz::build::{BuildRequest, Kind, Output, PathStream, build};
+use hexz::build::{BuildRequest, Kind, Output, Parents, PathStream, build};
 use hexz::control::Control;
 use hexz::pack::{Options, Report, UnitKind};
 use hexz::profile::{self, Profile};
@@ -127,6 +127,7 @@ fn pack(case: &Case<'_>) -> Report {
             .flatten()
             .map(|s| s.open(&control).unwrap())
             .collect(),
+        parents: Parents::default(),
         output: Output::File {
             path: case.output,
             existing: Existing::Replace,

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hexz::build::{BuildRequest, Kind, Output, PathStream, build};
+use hexz::build::{BuildRequest, Kind, Output, Parents, PathStream, build};
 use hexz::control::Control;
 use hexz::error::Error;
 use hexz::pack::{Options, UnitKind};
@@ -152,6 +152,7 @@ fn case(number: u64, folder: &Path) -> bool {
             .iter()
             .map(|s| s.open(&control).unwrap())
             .collect(),
+        parents: Parents::default(),
         output: Output::File {
             path: output,
             existing: Existing::Replace,

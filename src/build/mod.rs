@@ -1,25 +1,33 @@
 //! The front of the pack core: keeps streams apart from the output, asks for a password, and hands
 //! everything on.
 
+mod parents;
 mod paths;
+#[cfg(test)]
+mod thin_tests;
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::io::Errno;
 
+pub use parents::{Excess, Parent, Parents};
 pub use paths::{Kind, PathStream};
 
 use crate::control::Control;
 use crate::crypto::KdfCost;
 use crate::error::{Error, Result, operand};
 use crate::keyring::{Encryption, PasswordFn, Purpose, Request, ask};
-use crate::pack::{self, Options, Report, StreamInput};
+use crate::pack::{self, Heritage, Options, Report, StreamInput};
 use crate::sink::{Existing, FileSink, PendingFile, Sink, Sync, Uncommitted};
+use crate::source::leads_to;
 
 /// Streams into a snapshot.
 pub struct BuildRequest<'a> {
     /// In the order that the snapshot has them.
     pub streams: Vec<StreamInput>,
+    /// What it leans on.
+    pub parents: Parents<'a>,
     /// Where it goes.
     pub output: Output<'a>,
     /// How it is packed.
@@ -52,12 +60,13 @@ pub struct Encrypt<'a, 'p> {
 /// Builds a snapshot. On any error the output is what it was before.
 pub fn build(
     request: BuildRequest<'_>,
-    encrypt: Option<Encrypt<'_, '_>>,
+    mut encrypt: Option<Encrypt<'_, '_>>,
     control: &mut Control<'_>,
 ) -> Result<Report> {
     control.check()?;
     let BuildRequest {
-        streams,
+        mut streams,
+        parents,
         output,
         options,
     } = request;
@@ -65,13 +74,30 @@ pub fn build(
         refuse_input_as_output(&streams, path)?;
     }
     pack::check_memory(&streams, &options, None)?;
+    // What cannot work is no reason to bother anybody.
+    if let Output::File { path, existing, .. } = output
+        && encrypt.is_some()
+    {
+        PendingFile::check(path, existing)?;
+    }
+    let password = encrypt.as_mut().map(|encrypt| &mut *encrypt.password);
+    let heritage = parents.open(password, control)?;
+    if let Some(heritage) = &heritage {
+        if let Output::File { path, .. } = output {
+            refuse_parent_as_output(heritage, path)?;
+        }
+        pack::check_memory(&streams, &options, Some(heritage))?;
+        if let Some(parent) = heritage.parent() {
+            parents::lean(&mut streams, parent, options.units);
+        }
+    }
     let mut encryption = None;
     if let Some(encrypt) = encrypt {
-        // What cannot work is no reason to bother anybody.
-        if let Output::File { path, existing, .. } = output {
-            PendingFile::check(path, existing)?;
+        let mut made = ask_and_derive(&output, encrypt, control)?;
+        if let Some(heritage) = &heritage {
+            made.lean(heritage.hashing());
         }
-        encryption = Some(ask_and_derive(&output, encrypt, control)?);
+        encryption = Some(made);
     }
     let sink: Box<dyn Sink> = match output {
         Output::File {
@@ -82,7 +108,8 @@ pub fn build(
         Output::Sink(sink) => sink,
     };
     let sink = Uncommitted::new(sink);
-    pack::pack(streams, &options, encryption.as_ref(), None, sink, control)
+    let encryption = encryption.as_ref();
+    pack::pack(streams, &options, encryption, heritage, sink, control)
 }
 
 fn ask_and_derive(
@@ -108,26 +135,44 @@ fn ask_and_derive(
     Ok(encryption)
 }
 
+/// The files of the parent, of what that leans on and of bases.
+fn refuse_parent_as_output(heritage: &Heritage, output: &Path) -> Result<()> {
+    for index in heritage.files() {
+        let file = index.storage.file();
+        let same = file.map_or(Ok(false), |file| leads_to(output, file.as_fd()));
+        if is_there(same, output)? {
+            return Err(Error::InvalidArgument(format!(
+                "output '{}': is the snapshot '{}', which it would lean on, by another name or the \
+                 same; give another file",
+                operand(output),
+                index.operand()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What was found out about an output, which need not be there: creating it says what is wrong, if
+/// anything.
+fn is_there(found: rustix::io::Result<bool>, output: &Path) -> Result<bool> {
+    match found {
+        Ok(same) => Ok(same),
+        // Nothing there, or nothing that leads there.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Ok(false),
+        Err(e) => Err(Error::output(&operand(output), ("cannot look at it", e))),
+    }
+}
+
 /// Links are followed: one that leads to an input would be replaced and not followed, but whoever
 /// names it hardly means that.
 fn refuse_input_as_output(streams: &[StreamInput], output: &Path) -> Result<()> {
     for stream in streams {
-        match stream.source.reads(output) {
-            Ok(false) => {}
-            // Nothing there, or nothing that leads there: creating it says what is wrong, if anything.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => return Ok(()),
-            Err(e) => {
-                let operand = operand(output);
-                return Err(Error::output(&operand, ("cannot look at it", e)));
-            }
-            Ok(true) => {
-                return Err(Error::InvalidArgument(format!(
-                    "output '{}': is the source '{}' by another name or the same; give another \
-                     file",
-                    operand(output),
-                    stream.source.operand()
-                )));
-            }
+        if is_there(stream.source.reads(output), output)? {
+            return Err(Error::InvalidArgument(format!(
+                "output '{}': is the source '{}' by another name or the same; give another file",
+                operand(output),
+                stream.source.operand()
+            )));
         }
     }
     Ok(())

@@ -194,7 +194,7 @@ pub const HEXZ_EXTENT_SAME: u32 = 4;
 pub const HEXZ_PASSWORD_CREATE: u32 = 1;
 /// The password of an encrypted snapshot.
 pub const HEXZ_PASSWORD_OPEN: u32 = 2;
-/// The password of an encrypted parent.
+/// The password of an encrypted parent or base, for a snapshot that leans on it.
 pub const HEXZ_PASSWORD_PARENT: u32 = 3;
 
 /// = Phases of work (hexz_progress.phase)
@@ -580,10 +580,12 @@ pub struct hexz_build_opts {
     pub progress_data: *mut c_void,
     /// Stops the build when triggered, or NULL. Not freed before the call returns.
     pub cancel: *const hexz_cancel,
-    /// A snapshot to store only the differences to, or NULL. Not in this version:
-    /// HEXZ_ERR_UNSUPPORTED.
+    /// A snapshot to store only the differences to, or NULL: what it or one that it leans on has, in
+    /// the stream of the same name at the same place or anywhere, is not stored again. It is found
+    /// by its hash, and the block that it lies in is decoded and hashed once before it counts. The
+    /// new snapshot leans on those of them that it refers to, and records their file names as hints.
     pub parent: *const c_char,
-    /// The same as an open handle, or NULL; not both. Not in this version: HEXZ_ERR_UNSUPPORTED.
+    /// The same as an open handle, or NULL; not both. It may be closed once the call returned.
     pub parent_snapshot: *const hexz_snapshot,
     /// More streams, behind disk and memory in their order, or NULL; at most 256 in all.
     pub streams: *const *const hexz_stream,
@@ -608,8 +610,8 @@ pub struct hexz_build_opts {
     pub reserved2: u32,
     /// Open snapshots in which content is looked for besides the parent's, anywhere in them, or
     /// NULL; with all their ancestors at most 64. The new snapshot leans on those of them that it
-    /// refers to. They may be closed once the call returned. Not in this version:
-    /// HEXZ_ERR_UNSUPPORTED.
+    /// refers to. They may be closed once the call returned. One that is encrypted and is no
+    /// relative of an encrypted parent (or of the first encrypted base) is skipped.
     pub bases: *const *const hexz_snapshot,
     /// Number of bases.
     pub base_count: size_t,

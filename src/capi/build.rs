@@ -38,6 +38,14 @@ use crate::source::{Access, Writers};
 /// (RFC 9106): 1024 to 1048576 KiB, 1 to 64, 1 to 16, memory times passes at most 4194304; 0 means
 /// 65536, 3 and 4. That memory comes besides memory_limit, and is given back before packing begins.
 ///
+/// With a parent or bases the snapshot is a thin one, which needs those that it refers to wherever it
+/// is read. If one of them is encrypted, the snapshot must be (HEXZ_ERR_INVALID_ARGUMENT): it keeps
+/// their keys, so that its one password opens all. For that opts->password is asked for the password
+/// of each encrypted one, with HEXZ_PASSWORD_PARENT and before the new one: an open handle keeps no
+/// password either. A parent that is not there, or more than 64 snapshots to lean on, is
+/// HEXZ_ERR_PARENT; one whose unit hashes are not those of its bytes HEXZ_ERR_CORRUPT, and such a
+/// base is left out.
+///
 /// The sources are regular files or block devices; a disk image may be qcow2 (see
 /// HEXZ_FORMAT_QCOW2), a memory dump is taken byte for byte. Other files are opened only with
 /// HEXZ_BUILD_ALLOW_BACKING, and none of them may be the output.
@@ -65,7 +73,8 @@ use crate::source::{Access, Writers};
 ///
 /// Errors: HEXZ_ERR_INVALID_ARGUMENT, _UNKNOWN_PROFILE, _SOURCE, _OUTPUT, _EXISTS,
 /// _PASSWORD_REQUIRED (no callback, or it declined), _INVALID_PASSWORD (empty or over 1024 bytes),
-/// _CALLBACK, _NO_STREAM, _CORRUPT and _IO (a snapshot that is a source), _STATE, _UNSUPPORTED,
+/// _WRONG_PASSWORD and _PARENT (a parent or base), _CALLBACK, _NO_STREAM, _CORRUPT and _IO (a
+/// snapshot that is a source or is leaned on), _STATE, _UNSUPPORTED,
 /// _CANCELLED, _NO_MEMORY, _INTERNAL. After an error there is no new file and an old output is as
 /// it was, with one exception: if only the last step fails, syncing the folder of the output, then
 /// the complete new file is in place, and the text says so.
@@ -84,7 +93,6 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         let report = (!opts.report.is_null())
             .then(|| unsafe { args.out(opts.report, "opts.report") })
             .transpose()?;
-        build_opts::check_supported(&args, &opts)?;
         if streams.iter().any(Stream::is_live) {
             return Err(args.later("a stream of live memory (hexz_stream.live)"));
         }
@@ -131,6 +139,7 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         let done = with_control(progress, cancel, |control| {
             let request = BuildRequest {
                 streams: streams::open(&streams, access, cancel, control)?,
+                parents: target.parents,
                 output,
                 options,
             };

@@ -9,8 +9,10 @@ use super::callback::PasswordCallback;
 use super::handle;
 use super::profile;
 use super::sink::{self, HostSink};
+use crate::build::{Excess, Parent, Parents};
 use crate::crypto::KdfCost;
-use crate::error::{Error, Result, operand};
+use crate::error::{Error, Result, operand, try_push};
+use crate::index::Chain;
 use crate::profile::Profile;
 
 const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
@@ -37,6 +39,8 @@ pub enum Output<'a> {
 pub struct Target<'a> {
     /// Pack parameters.
     pub profile: Profile,
+    /// What it leans on.
+    pub parents: Parents<'a>,
     /// Where it goes.
     pub output: Output<'a>,
     /// Who gives the password, and what guessing it costs, if it is encrypted.
@@ -73,7 +77,10 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
         return Err(args.invalid("both opts.parent and opts.parent_snapshot are given"));
     }
     // SAFETY: as promised.
-    unsafe { check_bases(args, opts) }?;
+    let mut parents = unsafe { check_bases(args, opts) }?;
+    if let Some(path) = parent {
+        parents.parent = Some(Parent::Path(path));
+    }
     let has_parent = parent.is_some() || !opts.parent_snapshot.is_null();
     if opts.password.is_some() && opts.flags & HEXZ_BUILD_ENCRYPT == 0 && !has_parent {
         return Err(args.invalid(
@@ -98,13 +105,14 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     }
     Ok(Target {
         profile,
+        parents,
         output,
         encrypt,
     })
 }
 
 /// Checks the open snapshots that a build may lean on.
-unsafe fn check_bases(args: &Args, opts: &hexz_build_opts) -> Result<()> {
+unsafe fn check_bases<'a>(args: &Args, opts: &hexz_build_opts) -> Result<Parents<'a>> {
     if opts.base_count > 0 {
         args.not_null(opts.bases, "opts.bases")?;
     }
@@ -117,16 +125,25 @@ unsafe fn check_bases(args: &Args, opts: &hexz_build_opts) -> Result<()> {
     // SAFETY: as the header asks: base_count pointers.
     let bases = (0..opts.base_count).map(|i| unsafe { *opts.bases.add(i) });
     let parent = (!opts.parent_snapshot.is_null()).then_some(opts.parent_snapshot);
+    let mut parents = Parents {
+        excess: match opts.flags & HEXZ_BUILD_FOLD {
+            0 => Excess::Refuse,
+            _ => Excess::Fold,
+        },
+        ..Parents::default()
+    };
     for (i, base) in bases.enumerate() {
         args.not_null(base, &format!("opts.bases[{i}]"))?;
         // SAFETY: as the header asks: an open snapshot.
-        unsafe { check_lean(args, opts, base, &format!("opts.bases[{i}]")) }?;
+        let base = unsafe { check_lean(args, opts, base, &format!("opts.bases[{i}]")) }?;
+        try_push(&mut parents.bases, base, "bases")?;
     }
-    match parent {
+    if let Some(parent) = parent {
         // SAFETY: as above.
-        Some(parent) => unsafe { check_lean(args, opts, parent, "opts.parent_snapshot") },
-        None => Ok(()),
+        let parent = unsafe { check_lean(args, opts, parent, "opts.parent_snapshot") }?;
+        parents.parent = Some(Parent::Open(parent));
     }
+    Ok(parents)
 }
 
 /// A plain snapshot would lay open what it takes from an encrypted one.
@@ -135,14 +152,14 @@ unsafe fn check_lean(
     opts: &hexz_build_opts,
     on: *const hexz_snapshot,
     name: &str,
-) -> Result<()> {
+) -> Result<Chain> {
     // SAFETY: as the header asks: an open snapshot.
-    let encrypted = unsafe { handle::enter(args, on) }?.info().encrypted;
-    match encrypted && opts.flags & HEXZ_BUILD_ENCRYPT == 0 {
+    let snapshot = unsafe { handle::enter(args, on) }?;
+    match snapshot.info().encrypted && opts.flags & HEXZ_BUILD_ENCRYPT == 0 {
         true => Err(args.invalid(format_args!(
             "{name} is encrypted, and what leans on it would not be; set HEXZ_BUILD_ENCRYPT"
         ))),
-        false => Ok(()),
+        false => Ok(snapshot.chain().clone()),
     }
 }
 
@@ -156,26 +173,4 @@ unsafe fn check_profile(args: &Args, opts: &hexz_build_opts) -> Result<Profile> 
     }
     // SAFETY: as the header asks.
     profile::custom(args, &unsafe { args.read(opts.custom, "opts.custom") }?)
-}
-
-/// Refuses, once all was checked, what this version has no code for.
-pub fn check_supported(args: &Args, opts: &hexz_build_opts) -> Result<()> {
-    let later = [
-        (
-            !opts.parent.is_null(),
-            "a thin snapshot on a parent (opts.parent)",
-        ),
-        (
-            !opts.parent_snapshot.is_null(),
-            "a thin snapshot on a parent (opts.parent_snapshot)",
-        ),
-        (
-            opts.base_count > 0,
-            "content from other snapshots (opts.bases)",
-        ),
-    ];
-    match later.iter().find(|(asked, _)| *asked) {
-        Some((_, feature)) => Err(args.later(feature)),
-        None => Ok(()),
-    }
 }

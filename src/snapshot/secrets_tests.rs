@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::testing::Folder;
 use super::{OpenOptions, Snapshot, VerifyReport};
-use crate::build::{BuildRequest, Encrypt, Kind, Output, PathStream, build};
+use crate::build::{BuildRequest, Encrypt, Kind, Output, Parent, Parents, PathStream, build};
 use crate::control::Control;
 use crate::crypto::keys::tests::LAST;
 use crate::crypto::seal::tests::sealed_by;
@@ -137,6 +137,7 @@ fn child() {
     let mut control = Control::new(None, None);
     let request = BuildRequest {
         streams: vec![disk.open(&control).unwrap()],
+        parents: Parents::default(),
         output: Output::File {
             path: &output,
             existing: Existing::Refuse("overwrite"),
@@ -162,6 +163,35 @@ fn child() {
     // The root page is the last that is sealed, on this thread, and the first that is opened.
     let (root_key, _) = sealed[sealed.len() - 1];
     none_of(&[root_key], "after the build, of the root page");
+
+    // A child has its parent's file key in its page of ancestors, and nowhere else.
+    let child = folder.path("child");
+    let request = BuildRequest {
+        streams: vec![disk.open(&control).unwrap()],
+        parents: Parents {
+            parent: Some(Parent::Path(&output)),
+            ..Parents::default()
+        },
+        output: Output::File {
+            path: &child,
+            existing: Existing::Refuse("overwrite"),
+            sync: Sync::No,
+        },
+        options: Options {
+            profile: profile::resolve(None).unwrap(),
+            units: UnitKind::Page,
+            threads: 2,
+            memory_limit: 0,
+        },
+    };
+    let encrypt = Encrypt {
+        password: &mut password,
+        cost: CHEAP,
+    };
+    build(request, Some(encrypt), &mut control).unwrap();
+    assert_eq!(count_in_memory(&inverted), 0, "password after the child");
+    none_of(&keys, "after the child, of its parent");
+    none_of(&LAST.get(), "after the child");
 
     let options = OpenOptions {
         path: &output,

@@ -26,7 +26,7 @@ cc=${CC:-gcc}
 cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
-programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin pull streams
+programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin lean pull streams
     qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
     password encrypted rekey rekey_torn secrets hostile_encrypted storage sink)
 # fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do

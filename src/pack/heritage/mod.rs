@@ -142,6 +142,11 @@ impl Heritage {
         self.relatives.iter().position(|r| r.index.hash == *root)
     }
 
+    /// The parent, if there is one.
+    pub(crate) fn parent(&self) -> Option<&Chain> {
+        self.parent.as_ref().map(|parent| &parent.chain)
+    }
+
     /// The files.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Index> {
         self.relatives.iter().map(|relative| &*relative.index)

@@ -1,0 +1,207 @@
+//! What a new snapshot leans on: opened, with the keys that it needs of an encrypted one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::control::Control;
+use crate::error::{Error, Result, operand, try_push};
+use crate::format::AncestorsPage;
+use crate::index::{AncestorSearch, Chain, FileKeys, OpenOptions};
+use crate::keyring::{PasswordFn, Purpose, Request};
+use crate::pack::{Heritage, Kin, StreamInput, UnitKind};
+use crate::snapshot::Snapshot;
+use crate::source::ParentStream;
+
+/// Bytes of cache for a parent that is opened by path: it is gone through front to back.
+const CACHE: u64 = 4 << 20;
+
+/// Snapshots whose content need not be stored again.
+#[derive(Default)]
+pub struct Parents<'a> {
+    /// Looked at at the same place first, then anywhere.
+    pub parent: Option<Parent<'a>>,
+    /// Looked at anywhere only.
+    pub bases: Vec<Chain>,
+    /// What is done about too many of them.
+    pub excess: Excess,
+}
+
+/// What becomes of more snapshots than one may lean on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Excess {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// What the least-giving ones have shall be stored anew.
+    Fold,
+}
+
+/// A snapshot that another one is built on.
+pub enum Parent<'a> {
+    /// In this file.
+    Path(&'a Path),
+    /// Open already.
+    Open(Chain),
+}
+
+/// A stream of the parent, for sources of which some is the parent's.
+struct InParent {
+    snapshot: Arc<Snapshot>,
+    /// The one of the same name.
+    stream: Option<u32>,
+    by_place: bool,
+}
+
+impl ParentStream for InParent {
+    fn size(&self) -> u64 {
+        let stream = self
+            .stream
+            .and_then(|at| self.snapshot.streams().get(at as usize));
+        stream.map_or(0, |stream| stream.size)
+    }
+
+    fn by_place(&self) -> bool {
+        self.by_place
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        match self.stream {
+            Some(stream) => self.snapshot.read(stream, offset, buf),
+            None => Err(Error::Internal("a stream that there is not".to_owned())),
+        }
+    }
+}
+
+/// Lets the sources of streams that are cut into `units` take bytes from the parent.
+pub fn lean(streams: &mut [StreamInput], parent: &Chain, units: UnitKind) {
+    let snapshot = Arc::new(Snapshot::new(parent.clone()));
+    // Rules 3 and 4 of docs/FORMAT.md, section 4.1: what lies in chunks begins and ends anywhere, and
+    // chunks may not be followed by anything.
+    let by_place = units == UnitKind::Page && !parent.index.root.is_cdc();
+    for stream in streams {
+        let same = snapshot
+            .streams()
+            .iter()
+            .position(|s| s.name == stream.name);
+        stream.source.lean_on(Arc::new(InParent {
+            snapshot: Arc::clone(&snapshot),
+            stream: same.map(|at| at as u32),
+            by_place,
+        }));
+    }
+}
+
+impl Parents<'_> {
+    /// Opens them, for a child that is encrypted if there is somebody to ask for a password. Who
+    /// knows that is asked for the password of each encrypted one whose key no other one has: an
+    /// open snapshot keeps none.
+    pub fn open(
+        self,
+        password: Option<&mut PasswordFn<'_>>,
+        control: &Control<'_>,
+    ) -> Result<Option<Heritage>> {
+        if self.parent.is_none() && self.bases.is_empty() {
+            return Ok(None);
+        }
+        let mut asking = password.map(|password| {
+            |request: &Request<'_>, buffer: &mut [u8]| {
+                let purpose = Purpose::Parent;
+                password(
+                    &Request {
+                        purpose,
+                        ..*request
+                    },
+                    buffer,
+                )
+            }
+        });
+        let mut password = asking.as_mut().map(|asking| asking as &mut PasswordFn<'_>);
+        let parent = match self.parent {
+            None => None,
+            Some(Parent::Path(path)) => Some(open(path, password.as_deref_mut(), control)?),
+            Some(Parent::Open(chain)) => Some(keyed(chain, password.as_deref_mut(), control)?),
+        };
+        let keys = parent.as_ref().and_then(|kin| kin.chain.index.keys.clone());
+        let mut hashing = keys;
+        let mut bases = Vec::new();
+        for chain in self.bases {
+            match (&hashing, &chain.index.keys) {
+                // Its units cannot be told from others.
+                (Some(ours), Some(theirs)) if !ours.hashes_units_as(theirs) => continue,
+                (None, Some(theirs)) => hashing = Some(theirs.clone()),
+                _ => {}
+            }
+            let kin = keyed(chain, password.as_deref_mut(), control)?;
+            try_push(&mut bases, kin, "bases")?;
+        }
+        let heritage = Heritage::new(parent, bases)?;
+        match heritage.files().count() {
+            ..=AncestorsPage::COUNT_MAX => Ok(Some(heritage)),
+            count => Err(self.excess.error(count)),
+        }
+    }
+}
+
+impl Excess {
+    fn error(self, count: usize) -> Error {
+        let max = AncestorsPage::COUNT_MAX;
+        let text = format!(
+            "parent, bases and what they lean on are {count} snapshots, and one leans on {max} at \
+             most"
+        );
+        match self {
+            Excess::Refuse => Error::Parent(
+                format!(
+                    "{text}; give fewer bases, build without a parent, or set HEXZ_BUILD_FOLD to \
+                     have what the least of them give stored anew"
+                )
+                .into(),
+            ),
+            Excess::Fold => Error::Unsupported(format!(
+                "{text}; folding ancestors (HEXZ_BUILD_FOLD) will come in a later version"
+            )),
+        }
+    }
+}
+
+/// Opens the parent's file.
+fn open(path: &Path, password: Option<&mut PasswordFn<'_>>, control: &Control<'_>) -> Result<Kin> {
+    let options = OpenOptions {
+        path,
+        cache_size: CACHE,
+        expect_root: None,
+        allow_plain: true,
+        cancel: control.cancel(),
+        kdf_memory_max_kib: 0,
+        ancestors: AncestorSearch::default(),
+    };
+    let plain_child = password.is_none();
+    match Chain::open_with_keys(&options, password) {
+        Ok((chain, keys)) => Ok(Kin { chain, keys }),
+        Err(Error::PasswordRequired { .. }) if plain_child => Err(laid_open(&operand(path))),
+        // Whoever names a parent that is not there gets told what is not there.
+        Err(Error::Io { operand, why }) => Err(Error::parent(&operand, why.within("the parent"))),
+        Err(other) => Err(other),
+    }
+}
+
+/// An open snapshot with its keys.
+fn keyed(
+    chain: Chain,
+    password: Option<&mut PasswordFn<'_>>,
+    control: &Control<'_>,
+) -> Result<Kin> {
+    let keys = match (&chain.index.keys, password) {
+        (None, _) => FileKeys::default(),
+        (Some(_), None) => return Err(laid_open(chain.index.operand())),
+        (Some(_), Some(password)) => chain.file_keys(password, control)?,
+    };
+    Ok(Kin { chain, keys })
+}
+
+/// A plain snapshot would lay open what it takes from an encrypted one.
+fn laid_open(parent: &str) -> Error {
+    Error::InvalidArgument(format!(
+        "'{parent}' is encrypted, and what leans on it would not be; set HEXZ_BUILD_ENCRYPT"
+    ))
+}
