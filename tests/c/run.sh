@@ -47,6 +47,7 @@ limit=1800
 [ -z "${HEXZ_SOAK:-}" ] || limit=86400
 passed=0
 failed=0
+failures=()
 
 die() {
     echo "tests/c/run.sh: $*" >&2
@@ -61,6 +62,7 @@ report() {
     else
         failed=$((failed + 1))
         printf 'c: FAIL  %-9s %s (exit %s)\n' "$1" "$2" "$3"
+        failures+=("$1 $2 $4")
     fi
     # A test that passes may have something to say too: what it could not try.
     head -n 60 "$4" | sed 's/^/c:         /'
@@ -234,5 +236,11 @@ while [ ${#running[@]} -gt 0 ]; do
     finish_one
 done
 
+# Once more where it is seen: who keeps only the end of what was said has to find it.
+for failure in "${failures[@]}"; do
+    read -r mode name log <<<"$failure"
+    echo "c: failed: $mode $name, the last that it said:"
+    tail -n 15 "$log" | sed 's/^/c:         /'
+done
 echo "c: $passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
