@@ -5,6 +5,7 @@
 //! bytes of a snapshot depend on the sources and parameters only, not on threads or timing.
 
 mod chunker;
+mod feed;
 mod hash;
 mod heritage;
 mod map;
@@ -17,6 +18,7 @@ mod runs;
 mod sample;
 mod seal;
 mod segment;
+mod session;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -33,12 +35,15 @@ pub use heritage::{Heritage, Kin};
 pub use plan::MEMORY_LIMIT_DEFAULT;
 pub use segment::{Unit, UnitContent, UnitKind};
 
-use crate::codec::{self, EncodeDictionary, Method};
+use feed::Sources;
+use session::Session;
+
+use crate::codec::{self, Method};
 use crate::control::{Control, Phase};
 use crate::error::{Error, Result, try_with_capacity};
 use crate::format::{Hash, StreamEntry};
 use crate::keyring::Encryption;
-use crate::profile::{CdcSizes, Compression, Profile};
+use crate::profile::{CdcSizes, Profile};
 use crate::sink::Uncommitted;
 use crate::source::{Deferral, Source};
 use crate::workers::thread_count;
@@ -194,89 +199,24 @@ pub fn pack(
         trained = codec::train(&parts, method, logical)?;
         control.end(0)?;
     }
-    let digested = match &trained {
-        Some(bytes) => Some(EncodeDictionary::new(bytes, method.level)?),
-        None => None,
-    };
     control.begin(Phase::Pack, logical, 0)?;
-    let keys = encryption.map(|encryption| &encryption.keys);
-    if let Some(heritage) = &mut heritage {
-        heritage.prepare(&entries, options.units, keys, plan.heritage_slots)?;
-    }
-    let parameters = root_parameters(profile, cdc, entries, heritage.is_some());
-    let operand = sink.operand().to_owned();
-    let mut writer = writer::Writer::new(&mut *sink, parameters, trained.as_deref(), encryption)?;
-    let table = |slots| table::DedupTable::new(slots, &operand);
-    let runs = plan.run_slots.map(table).transpose()?;
-    let mut placer = place::Placer::new(
-        table(plan.table_slots)?,
-        runs,
-        profile.block_size as usize,
-        options.units,
-    );
-    if let Some(heritage) = &mut heritage {
-        placer.lean_on(heritage, control.cancel());
-    }
-    let work = pipeline::Work {
-        method,
-        dictionary: digested.as_ref(),
-        units: options.units,
-        keys,
-        cancel: control.cancel(),
+    let mut feed = Sources::new(&sources, cdc, plan, control.cancel());
+    let session = Session {
+        options,
+        plan,
+        trained: trained.as_deref(),
+        encryption,
+        heritage: heritage.as_mut(),
+        entries,
     };
-    let packed = pipeline::run(&sources, work, plan, cdc, placer, &mut writer, control);
-    let written = packed.and_then(|(costs, counts)| {
-        sources.iter().try_for_each(|s| s.check_unchanged())?;
-        let lineage = heritage.as_ref().map(|heritage| heritage.lineage(keys));
-        Ok((costs, counts, writer.finish(lineage.transpose()?)?))
-    });
-    let (costs, counts, written) = written?;
-    control.end(written.file_size)?;
+    let done = session.run(&mut feed, &mut *sink, control)?;
+    control.end(done.written.file_size)?;
     let syncing = Instant::now();
-    control.begin(Phase::Sync, logical, written.file_size)?;
+    control.begin(Phase::Sync, logical, done.written.file_size)?;
     sink.commit()?;
-    control.conclude(written.file_size);
-    Ok(Report {
-        bytes_read: costs.read.bytes,
-        bytes_zero: counts.zero,
-        bytes_duplicate: counts.duplicate,
-        bytes_inherited: counts.inherited,
-        bytes_unique: counts.unique,
-        bytes_stored: written.stored_size,
-        bytes_dead: 0,
-        blocks: written.blocks,
-        file_size: written.file_size,
-        root: written.root,
-        read_ns: nanos(costs.read.time),
-        hash_ns: nanos(costs.hash),
-        compress_ns: nanos(costs.compress),
-        seal_ns: nanos(costs.seal),
-        write_ns: nanos(written.write_time),
-        sync_ns: nanos(syncing.elapsed()),
-        total_ns: nanos(start.elapsed()),
-    })
+    control.conclude(done.written.file_size);
+    Ok(done.report(syncing.elapsed(), start.elapsed()))
 }
-
-fn root_parameters(
-    profile: &Profile,
-    cdc: Option<&CdcSizes>,
-    streams: Vec<StreamEntry>,
-    thin: bool,
-) -> writer::RootParameters {
-    writer::RootParameters {
-        compression: match profile.compression {
-            Compression::None => 0,
-            Compression::Lz4 => 1,
-            Compression::Zstd => 2,
-        },
-        level: profile.level,
-        block_size: profile.block_size,
-        cdc: cdc.map_or([0; 3], |sizes| [sizes.min, sizes.avg, sizes.max]),
-        streams,
-        thin,
-    }
-}
-
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

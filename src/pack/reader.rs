@@ -105,7 +105,11 @@ impl<'a> Reader<'a> {
                         offset,
                         len,
                     },
-                    _ => Item::Zeros { stream, len },
+                    _ => Item::Zeros {
+                        stream,
+                        offset,
+                        len,
+                    },
                 }));
             }
         }

@@ -144,6 +144,8 @@ pub enum Item {
     Zeros {
         /// Index of the stream.
         stream: u32,
+        /// First byte.
+        offset: u64,
         /// Bytes.
         len: u64,
     },

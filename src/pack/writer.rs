@@ -48,6 +48,8 @@ pub struct StoredBlock<'a> {
 pub struct StreamExtent {
     /// Index of the stream.
     pub stream: u32,
+    /// First byte of the stream.
+    pub at: u64,
     /// Bytes.
     pub len: u64,
     /// Where they are.
@@ -223,6 +225,7 @@ impl<'s> Writer<'s> {
             stream,
             len,
             target,
+            ..
         } = *extent;
         if self.extents.key.stream != stream {
             self.end_extents()?;

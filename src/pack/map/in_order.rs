@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::super::place::Place;
 use super::super::placed::{NewBlock, Placed};
 use super::super::writer::StreamExtent;
-use super::{ExtentMap, Origin, Room};
+use super::{ExtentMap, Origin, Room, Run};
 use crate::error::{Error, Result, try_push, try_push_back};
 use crate::format::Target;
 
@@ -17,14 +17,8 @@ pub const WAITING_MAX: usize = 4096;
 /// See the module.
 #[derive(Default)]
 pub struct InOrder {
-    waiting: Vec<Waiting>,
+    waiting: Vec<Run>,
     ready: VecDeque<Placed>,
-}
-
-struct Waiting {
-    stream: u32,
-    len: u64,
-    origin: Origin,
 }
 
 impl InOrder {
@@ -52,25 +46,16 @@ impl ExtentMap for InOrder {
         Ok(())
     }
 
-    fn extent(&mut self, stream: u32, len: u64, origin: Origin) -> Result<Room> {
+    fn extent(&mut self, run: Run) -> Result<Room> {
         if self.waiting.is_empty()
-            && let Some(target) = origin.target()
+            && let Some(target) = run.origin.target()
         {
-            self.emit(StreamExtent {
-                stream,
-                len,
-                target,
-            })?;
+            self.emit(run.to(target))?;
             return Ok(Room::Left);
         }
-        let extent = Waiting {
-            stream,
-            len,
-            origin,
-        };
         match self.waiting.last_mut() {
-            Some(last) if last.goes_on(&extent) => last.len += len,
-            _ => try_push(&mut self.waiting, extent, "extents that wait")?,
+            Some(last) if last.goes_on(&run) => last.len += run.len,
+            _ => try_push(&mut self.waiting, run, "extents that wait")?,
         }
         match self.waiting.len() {
             WAITING_MAX.. => Ok(Room::None),
@@ -79,32 +64,34 @@ impl ExtentMap for InOrder {
     }
 
     fn pool_closed(&mut self, base: u64) -> Result<()> {
-        for waiting in std::mem::take(&mut self.waiting) {
-            let Waiting {
-                stream,
-                len,
-                origin,
-            } = waiting;
-            let target = match origin {
+        for run in std::mem::take(&mut self.waiting) {
+            let target = match run.origin {
                 Origin::Here(Place::Pooled(at)) => Some(Target::Data(base + at)),
                 origin => origin.target(),
             };
             let target =
                 target.ok_or_else(|| Error::Internal("an extent points to a window".to_owned()))?;
-            self.emit(StreamExtent {
-                stream,
-                len,
-                target,
-            })?;
+            self.emit(run.to(target))?;
         }
         Ok(())
     }
 }
 
-impl Waiting {
+impl Run {
+    /// The run once it is known where its bytes are.
+    fn to(self, target: Target) -> StreamExtent {
+        StreamExtent {
+            stream: self.stream,
+            at: self.at,
+            len: self.len,
+            target,
+        }
+    }
+
     /// Whether `next` is where it goes on.
-    fn goes_on(&self, next: &Waiting) -> bool {
+    fn goes_on(&self, next: &Run) -> bool {
         self.stream == next.stream
+            && self.at + self.len == next.at
             && match (self.origin, next.origin) {
                 (Origin::Here(Place::Pooled(a)), Origin::Here(Place::Pooled(b))) => {
                     a + self.len == b
@@ -130,5 +117,7 @@ impl Origin {
 }
 
 fn joins(last: &StreamExtent, next: &StreamExtent) -> bool {
-    last.stream == next.stream && last.target.skip(last.len) == next.target
+    last.stream == next.stream
+        && last.at + last.len == next.at
+        && last.target.skip(last.len) == next.target
 }

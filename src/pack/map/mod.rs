@@ -23,10 +23,23 @@ pub enum Origin {
     Parent(ParentPlace),
 }
 
+/// A run of a stream, and where its bytes are by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Index of the stream.
+    pub stream: u32,
+    /// First byte.
+    pub at: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Where they are.
+    pub origin: Origin,
+}
+
 /// See the module.
 pub trait ExtentMap {
     /// Takes a run of a stream.
-    fn extent(&mut self, stream: u32, len: u64, origin: Origin) -> Result<Room>;
+    fn extent(&mut self, run: Run) -> Result<Room>;
 
     /// Takes the next block of data space.
     fn block(&mut self, block: NewBlock) -> Result<()>;

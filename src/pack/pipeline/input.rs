@@ -1,35 +1,25 @@
-//! Sources to items in order; segments are with the workers until they are hashed.
+//! Items in order; segments are with the workers until they are hashed.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::super::plan::Plan;
-use super::super::reader::{ReadCost, Reader};
-use super::super::segment::{BufferPool, Item, Segment};
+use super::super::feed::{Fed, Feed};
+use super::super::reader::ReadCost;
+use super::super::segment::{Item, Segment};
 use super::crew::Job;
-use crate::control::Cancel;
 use crate::error::{Error, Result, try_push_back};
-use crate::profile::CdcSizes;
-use crate::source::Source;
 
 /// See the module.
 pub struct Input<'a> {
-    /// Sources that were not begun yet.
-    sources: &'a [Box<dyn Source>],
-    /// Number of the next one.
-    stream: u32,
-    cdc: Option<&'a CdcSizes>,
-    plan: Plan,
-    cancel: Option<&'a Cancel>,
-    pool: Arc<BufferPool>,
-    reader: Option<Reader<'a>>,
+    feed: &'a mut dyn Feed,
     items: VecDeque<(u64, Option<Item>)>,
     items_read: u64,
+    /// Whether there is nothing more to come.
+    ended: bool,
 }
 
 /// What came of an attempt to read.
 pub enum Step {
-    /// No buffer is free, or there is nothing left to read.
+    /// No buffer is free, or there is nothing to read.
     Nothing,
     /// Something was read.
     Read,
@@ -38,65 +28,38 @@ pub enum Step {
 }
 
 impl<'a> Input<'a> {
-    /// Reads `sources` in order, in chunks if `cdc` says their sizes.
-    pub fn new(
-        sources: &'a [Box<dyn Source>],
-        cdc: Option<&'a CdcSizes>,
-        plan: Plan,
-        cancel: Option<&'a Cancel>,
-    ) -> Self {
+    /// All that `feed` gives.
+    pub fn new(feed: &'a mut dyn Feed) -> Self {
         Input {
-            sources,
-            stream: 0,
-            cdc,
-            plan,
-            cancel,
-            pool: BufferPool::new(plan.segment_len),
-            reader: None,
+            feed,
             items: VecDeque::new(),
             items_read: 0,
+            ended: false,
         }
     }
 
     /// Whether all was read and taken.
     pub fn is_finished(&self) -> bool {
-        self.sources.is_empty() && self.reader.is_none() && self.items.is_empty()
+        self.ended && self.items.is_empty()
     }
 
-    /// Reads the next item, if a buffer is free.
+    /// Reads the next item, if there is one and a buffer for it.
     pub fn read_one(&mut self, cost: &mut ReadCost) -> Result<Step> {
-        if self.pool.out() >= self.plan.segments {
+        if self.ended {
             return Ok(Step::Nothing);
         }
-        if self.reader.is_none() {
-            let Some((source, rest)) = self.sources.split_first() else {
-                return Ok(Step::Nothing);
-            };
-            self.reader = Some(Reader::new(
-                source.as_ref(),
-                self.stream,
-                self.plan.segment_len,
-                self.cdc,
-                self.plan.defer,
-                self.cancel,
-            ));
-            self.sources = rest;
-            self.stream += 1;
-        }
-        let Some(reader) = &mut self.reader else {
-            return Ok(Step::Nothing);
-        };
         let number = self.items_read;
-        let step = match reader.next(&self.pool, cost)? {
-            None => {
-                self.reader = None;
+        let step = match self.feed.next(cost)? {
+            Fed::Nothing => return Ok(Step::Nothing),
+            Fed::End => {
+                self.ended = true;
                 return Ok(Step::Read);
             }
-            Some(Item::Segment(segment)) => {
+            Fed::Item(Item::Segment(segment)) => {
                 try_push_back(&mut self.items, (number, None), "segments on their way")?;
                 Step::Job(Job::Hash(number, segment))
             }
-            Some(item) => {
+            Fed::Item(item) => {
                 let item = (number, Some(item));
                 try_push_back(&mut self.items, item, "runs of zeros on their way")?;
                 Step::Read

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
+use super::feed::Feed;
 use super::place::Placer;
 use super::placed::{BlockData, Counts};
 use super::plan::Plan;
@@ -19,8 +20,6 @@ use super::segment::Item;
 use super::writer::Writer;
 use crate::control::Control;
 use crate::error::Result;
-use crate::profile::CdcSizes;
-use crate::source::Source;
 use crate::workers::spawn_scoped;
 pub use crew::Work;
 use crew::{Crew, Done, Worker};
@@ -57,13 +56,11 @@ struct Caller<'a, 's, 'c> {
     costs: Costs,
 }
 
-/// Packs all sources through `placer` into `writer`.
-#[allow(clippy::too_many_arguments)]
+/// Packs all that `feed` gives through `placer` into `writer`.
 pub fn run<'c>(
-    sources: &[Box<dyn Source>],
+    feed: &mut dyn Feed,
     work: Work<'_>,
     plan: Plan,
-    cdc: Option<&CdcSizes>,
     placer: Placer<'_>,
     writer: &mut Writer<'_>,
     control: &mut Control<'c>,
@@ -89,7 +86,7 @@ pub fn run<'c>(
                 queue,
                 done,
             },
-            input: Input::new(sources, cdc, plan, control.cancel()),
+            input: Input::new(feed),
             control,
             placer,
             output: Output::new(writer),
@@ -172,9 +169,13 @@ impl Caller<'_, '_, '_> {
             return Ok(false);
         };
         let complete = match item {
-            Item::Zeros { stream, len } => {
+            Item::Zeros {
+                stream,
+                offset,
+                len,
+            } => {
                 self.placed_bytes += len;
-                self.placer.zeros(*stream, *len)?;
+                self.placer.zeros(*stream, *offset, *len)?;
                 true
             }
             Item::Inherited {
@@ -212,7 +213,7 @@ impl Caller<'_, '_, '_> {
         Ok(true)
     }
 
-    /// Reads the next item, if a buffer is free.
+    /// Reads the next item, if there is one and a buffer for it.
     fn read_one(&mut self) -> Result<bool> {
         match self.input.read_one(&mut self.costs.read)? {
             Step::Nothing => return Ok(false),

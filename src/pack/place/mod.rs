@@ -11,7 +11,7 @@ mod pool;
 mod window;
 
 use super::heritage::{Heritage, Sought};
-use super::map::{ExtentMap, InOrder, Origin, Room};
+use super::map::{ExtentMap, InOrder, Origin, Room, Run};
 use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use super::table::DedupTable;
@@ -91,9 +91,9 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
     }
 
     /// A run of zeros.
-    pub fn zeros(&mut self, stream: u32, len: u64) -> Result<()> {
+    pub fn zeros(&mut self, stream: u32, at: u64, len: u64) -> Result<()> {
         self.counts.zero += len;
-        self.extent(stream, len, Origin::Zero)
+        self.extent(stream, at, len, Origin::Zero)
     }
 
     /// What the parent has at the same place, up to as many extents as may wait. Tells how far that
@@ -118,7 +118,7 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
                     Origin::Parent(place)
                 }
             };
-            self.extent(stream, run, origin)?;
+            self.extent(stream, offset + done, run, origin)?;
             done += run;
         }
         Ok(done)
@@ -150,13 +150,14 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
 
     /// One chunk: known, or new and pooled.
     fn chunk(&mut self, segment: &Segment, unit: &Unit) -> Result<()> {
+        let at = segment.offset + u64::from(unit.at);
         let UnitContent::Data(hash) = unit.content else {
-            return self.zeros(segment.stream, unit.len.into());
+            return self.zeros(segment.stream, at, unit.len.into());
         };
         let len = u64::from(unit.len);
         if let Some(place) = self.at_same_place(segment, unit, &hash)? {
             self.counts.inherited += len;
-            return self.extent(segment.stream, len, Origin::Parent(place));
+            return self.extent(segment.stream, at, len, Origin::Parent(place));
         }
         self.known.reserve(1, self.data_end);
         let origin = match self.find(segment, unit, &hash, Place::Pooled(0))? {
@@ -175,7 +176,7 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
                 Origin::Here(place)
             }
         };
-        self.extent(segment.stream, len, origin)
+        self.extent(segment.stream, at, len, origin)
     }
 
     /// What the parent has where a unit is, if it is that unit.
@@ -263,8 +264,14 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
     }
 
     /// The next run of the streams.
-    fn extent(&mut self, stream: u32, len: u64, origin: Origin) -> Result<()> {
-        match self.map.extent(stream, len, origin)? {
+    fn extent(&mut self, stream: u32, at: u64, len: u64, origin: Origin) -> Result<()> {
+        let run = Run {
+            stream,
+            at,
+            len,
+            origin,
+        };
+        match self.map.extent(run)? {
             Room::Left => Ok(()),
             Room::None => self.close_pool(stream),
         }

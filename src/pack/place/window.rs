@@ -191,9 +191,9 @@ impl<M: ExtentMap + Default> Placer<'_, M> {
         found: Found,
         origin: Origin,
     ) -> Result<()> {
-        let len = u64::from(unit.len);
+        let (at, len) = (segment.offset + u64::from(unit.at), u64::from(unit.len));
         if let Found::Inherited = found {
-            let (mut at, mut left) = (segment.offset + u64::from(unit.at), len);
+            let (mut at, mut left) = (at, len);
             while left > 0 {
                 let placed = self.inherited(segment.stream, at, left)?;
                 (at, left) = (at + placed, left - placed);
@@ -206,7 +206,7 @@ impl<M: ExtentMap + Default> Placer<'_, M> {
             Found::Parent(_) => self.counts.inherited += len,
             Found::New => self.counts.unique += len,
         }
-        self.extent(segment.stream, len, origin)
+        self.extent(segment.stream, at, len, origin)
     }
 
     /// Remembers the aligned runs of a window all whose units are new.
