@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &build_command,   &convert_command, &info_command,  &verify_command,   &extract_command, &cat_command,
-    &extents_command, &diff_command,    &rekey_command, &profiles_command, &help_command,    &version_command,
+    &build_command,   &convert_command, &flatten_command, &info_command,  &verify_command,
+    &extract_command, &cat_command,     &extents_command, &diff_command,  &rekey_command,
+    &profiles_command, &help_command,   &version_command,
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 

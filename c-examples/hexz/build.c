@@ -1,8 +1,6 @@
 /* hexz build: a disk image, and a memory dump beside it, into a snapshot. */
 #include "tool.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,7 +17,9 @@ enum {
     CDC_AVG,
     CDC_MAX,
     FORMAT,
-    THREADS,
+    INPUT_SIZE,
+    LEAN,
+    THREADS = LEAN + LEAN_OPTION_COUNT,
     MEMORY_LIMIT,
     ALLOW_BACKING,
     ALLOW_CHANGE,
@@ -55,6 +55,9 @@ static const struct option_spec options[OPTION_COUNT] = {
     [CDC_MAX] = {"cdc-max", 0, "SIZE", "largest size of a chunk (128K)"},
     [FORMAT] = {"format", 'f', "auto|raw|qcow2", "what SOURCE is; auto (the default) looks.\n"
                                                  "raw takes the bytes as they are"},
+    [INPUT_SIZE] = {"input-size", 0, "SIZE", "the bytes that come from standard input: they are\n"
+                                             "packed as they come, without a copy"},
+    LEAN_OPTIONS(LEAN),
     [THREADS] = {"threads", 'j', "N", "threads that use CPU (as many as there are CPUs)"},
     [MEMORY_LIMIT] = {"memory-limit", 0, "SIZE", "memory to work in (256M)"},
     [ALLOW_BACKING] = {"allow-backing", 0, NULL, "let a qcow2 image read the files that it names:\n"
@@ -77,8 +80,15 @@ static const char notes[] =
     "appears when it is complete, or not at all.\n"
     "\n"
     "SOURCE or --memory - is standard input: a pipe is copied to an unnamed file first, in\n"
-    "OUTPUT's folder or in TMPDIR. OUTPUT - is standard output, to which the snapshot is sent\n"
-    "once it is complete; until then it is in TMPDIR. The report then goes to standard error.\n"
+    "OUTPUT's folder or in TMPDIR, since a snapshot needs to know how long its streams are;\n"
+    "not so with --input-size, which a SOURCE needs --format raw for, and which does not go\n"
+    "with profiles that train a dictionary. OUTPUT - is standard output, to which the snapshot\n"
+    "is sent as it is made: what failed midway does not open, and the exit status tells. The\n"
+    "report then goes to standard error.\n"
+    "\n"
+    "With --parent or --base OUTPUT leans on what it takes bytes from, and is read with them:\n"
+    "beside it, or where --parent and --ancestors say. If one is encrypted, OUTPUT must be, and\n"
+    "its one password then opens all. OUTPUT's password is tried on them first.\n"
     "\n" SIZE_NOTES
     "\n" PASSWORD_BYTES
     "--kdf-* say what each try of a password costs (Argon2id), also whoever guesses.\n";
@@ -155,8 +165,9 @@ static int choose_encryption(const struct command *command, const struct argumen
                              struct passwords *passwords, hexz_build_opts *opts)
 {
     if (args->values[ENCRYPT] == NULL) {
-        for (int option = PASSWORD; option < KDF + KDF_OPTION_COUNT; option++)
-            if (args->values[option] != NULL)
+        for (int option = LEAN + LEAN_PASSWORD; option < OPTION_COUNT; option++)
+            if (args->values[option] != NULL &&
+                (option >= PASSWORD || option < LEAN + LEAN_OPTION_COUNT))
                 return usage_error(command->name, "--%s means nothing without --encrypt",
                                    command->options[option].name);
         return EXIT_DONE;
@@ -167,14 +178,25 @@ static int choose_encryption(const struct command *command, const struct argumen
     opts->flags |= HEXZ_BUILD_ENCRYPT;
     opts->password = supply_password;
     opts->password_data = passwords;
-    return read_password(command, args, PASSWORD, true, &passwords->created);
+    passwords->question = "Password for";
+    passwords->several = true;
+    int exit_status = read_password(command, args, PASSWORD, true, &passwords->created);
+    if (exit_status == EXIT_DONE)
+        exit_status = read_password(command, args, LEAN + LEAN_PASSWORD, false, &passwords->current);
+    if (passwords->created.given && !passwords->current.given) {
+        passwords->current.guessed = true;
+        passwords->current.length = passwords->created.length;
+        memcpy(passwords->current.bytes, passwords->created.bytes, passwords->created.length);
+    }
+    return exit_status;
 }
 
 /* What would be found out late, after a copy of all that comes from standard input. */
 static int check_before_input(const struct command *command, const struct arguments *args,
                               const hexz_build_opts *opts)
 {
-    static const int uses[] = {MEMORY, PASSWORD, PASSWORD + 1};
+    static const int uses[] = {MEMORY, PASSWORD, PASSWORD + 1, LEAN + LEAN_PASSWORD,
+                               LEAN + LEAN_PASSWORD + 1};
     int exit_status = check_input_uses(command, args, 0, uses, sizeof uses / sizeof uses[0]);
     if (exit_status != EXIT_DONE)
         return exit_status;
@@ -192,6 +214,32 @@ static int check_before_input(const struct command *command, const struct argume
     hexz_profile profile = HEXZ_INIT(hexz_profile);
     hexz_status known = opts->profile != NULL ? hexz_profile_resolve(opts->profile, &profile) : HEXZ_OK;
     return known == HEXZ_OK ? EXIT_DONE : report_failure(command->name, known);
+}
+
+/* What --input-size asks for. */
+static int check_input_size(const struct command *command, const struct arguments *args,
+                            const hexz_build_opts *opts)
+{
+    const char *name = command->options[INPUT_SIZE].name;
+    hexz_profile profile = HEXZ_INIT(hexz_profile);
+    if (args->values[INPUT_SIZE] == NULL)
+        return EXIT_DONE;
+    if (!is_standard(opts->source) && !is_standard(opts->memory))
+        return usage_error(command->name, "--%s means nothing without standard input", name);
+    if (is_standard(opts->source) && opts->source_format != HEXZ_FORMAT_RAW)
+        return usage_error(command->name, "--%s needs --%s raw: another image is read in any order", name,
+                           command->options[FORMAT].name);
+    if (opts->custom == NULL) {
+        hexz_status status = hexz_profile_resolve(opts->profile, &profile);
+        if (status != HEXZ_OK)
+            return report_failure(command->name, status);
+    }
+    if ((opts->custom != NULL ? opts->custom : &profile)->dictionary != 0)
+        return usage_error(command->name,
+                           "--%s: this profile trains a dictionary on samples from all over the input; leave "
+                           "--%s out, and the input is copied first",
+                           name, name);
+    return EXIT_DONE;
 }
 
 /* Puts a path in place of '-', if there is one. */
@@ -218,6 +266,7 @@ static bool read_flags(const struct command *command, const struct arguments *ar
         {FORCE_SHARE, HEXZ_BUILD_FORCE_SHARE},
         {OVERWRITE, HEXZ_BUILD_OVERWRITE},
         {NO_SYNC, HEXZ_BUILD_NO_SYNC},
+        {LEAN + LEAN_FOLD, HEXZ_BUILD_FOLD},
     };
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (args->values[flags[i].option] != NULL)
@@ -242,52 +291,64 @@ static int run(const struct command *command, const struct arguments *args)
     hexz_profile custom = HEXZ_INIT(hexz_profile);
     hexz_build_report report = HEXZ_INIT(hexz_build_report);
     hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
-    const struct build_paths paths = {args->operands[0], args->values[MEMORY], args->operands[1]};
+    const struct build_paths paths = {args->operands[0], args->values[MEMORY], args->operands[1],
+                                      args->values[LEAN + LEAN_PARENT], args, LEAN + LEAN_BASE};
     struct passwords passwords = {.command = command->name};
-    struct parcel parcel = {.fd = -1};
+    struct inlet inlet = {.exit_status = EXIT_DONE};
+    struct outlet outlet;
     struct meter meter;
+    uint64_t input_size = 0;
     opts.source = paths.source;
     opts.memory = paths.memory;
     opts.output = paths.output;
     opts.report = &report;
-    if (!read_flags(command, args, &opts) || !meter_options(command, args, PROGRESS, &meter))
+    if (!read_flags(command, args, &opts) || !meter_options(command, args, PROGRESS, &meter) ||
+        !option_size(command, args, INPUT_SIZE, &input_size))
         return EXIT_USAGE;
-    int exit_status = choose_profile(command, args, &custom, &opts);
+    int exit_status = check_lean(command, args, LEAN);
     if (exit_status == EXIT_DONE)
-        exit_status = named_streams(command, args, DISK, BLOB, &opts);
+        exit_status = choose_profile(command, args, &custom, &opts);
     if (exit_status == EXIT_DONE)
         exit_status = check_before_input(command, args, &opts);
     if (exit_status == EXIT_DONE)
+        exit_status = check_input_size(command, args, &opts);
+    if (exit_status == EXIT_DONE && args->values[INPUT_SIZE] != NULL) {
+        exit_status = inlet_begin(&inlet, command->name, input_size, is_standard(paths.output));
+        sourced_streams(&inlet.source, &opts);
+    }
+    if (exit_status == EXIT_DONE)
+        exit_status = named_streams(command, args, DISK, BLOB, &opts);
+    if (exit_status == EXIT_DONE)
         exit_status = choose_encryption(command, args, &passwords, &opts);
+    if (exit_status == EXIT_DONE)
+        exit_status = open_lean(command, args, LEAN, &opts);
     if (exit_status == EXIT_DONE)
         exit_status = take_input(command, &opts, &meter);
     if (exit_status == EXIT_DONE && (opts.cancel = cancel_on_signals(command->name)) == NULL)
         exit_status = EXIT_FAILED;
     opts.progress = meter_callback(&meter);
     opts.progress_data = &meter;
-    if (exit_status == EXIT_DONE && is_standard(paths.output)) {
-        exit_status = parcel_begin(command->name, &parcel, &meter);
-        opts.output = parcel.path;
-        opts.flags |= HEXZ_BUILD_NO_SYNC;
-        opts.progress = parcel_progress;
-        opts.progress_data = &parcel;
+    if (is_standard(paths.output)) {
+        outlet_begin(&outlet, command->name, &meter);
+        opts.output = NULL;
+        opts.sink = &outlet.sink;
+        opts.progress = outlet_progress;
+        opts.progress_data = &outlet;
     }
-    if (exit_status != EXIT_DONE) {
+    if (exit_status == EXIT_DONE) {
+        hexz_status status = hexz_build(&opts);
+        meter_clear(&meter);
+        exit_status = inlet.exit_status;
+        bool told = exit_status != EXIT_DONE || (opts.sink != NULL && outlet_failed(&outlet, &exit_status));
+        int asked = end_passwords(&passwords, told ? HEXZ_OK : status);
+        exit_status = told ? exit_status : asked;
+        cancel_end();
+    } else {
         end_passwords(&passwords, HEXZ_OK);
-        return exit_status;
     }
-    hexz_status status = hexz_build(&opts);
-    meter_clear(&meter);
-    exit_status = end_passwords(&passwords, parcel.unwanted ? HEXZ_OK : status);
-    parcel_unlink(&parcel);
-    cancel_end();
-    if (parcel.unwanted)
-        exit_status = output_failure(command->name, EPIPE);
-    else if (status == HEXZ_OK && is_standard(paths.output))
-        exit_status = parcel_send(command->name, &parcel, report.file_size);
+    close_lean();
     if (exit_status == EXIT_DONE)
         put_report(args, &paths, &report);
-    free(parcel.path);
     return exit_status;
 }
 

@@ -24,6 +24,8 @@ void put_build_report(FILE *out, const char *output, const hexz_build_report *re
     put_bytes(out, "logical", logical);
     put_bytes(out, "zero", report->bytes_zero);
     put_bytes(out, "duplicate", report->bytes_duplicate);
+    if (report->bytes_inherited > 0)
+        put_bytes(out, "inherited", report->bytes_inherited);
     put_bytes(out, "unique", report->bytes_unique);
     put_bytes(out, "stored", report->bytes_stored);
     put_bytes(out, "file", report->file_size);
@@ -43,6 +45,16 @@ void put_json_build_report(FILE *out, const struct build_paths *paths,
     json_path(&json, "source", "source_path_bytes_hex", paths->source);
     json_path(&json, "memory", "memory_path_bytes_hex", paths->memory);
     json_path(&json, "output", "output_path_bytes_hex", paths->output);
+    json_path(&json, "parent", "parent_path_bytes_hex", paths->parent);
+    json_begin(&json, "bases", '[');
+    for (size_t i = 0; paths->args != NULL && i < paths->args->repeated_count; i++) {
+        if (paths->args->repeated[i].option != paths->base)
+            continue;
+        json_begin(&json, NULL, '{');
+        json_path(&json, "path", "path_bytes_hex", paths->args->repeated[i].value);
+        json_end(&json, '}');
+    }
+    json_end(&json, ']');
     json_uint(&json, "bytes_logical", logical_bytes(report));
     json_uint(&json, "bytes_read", report->bytes_read);
     json_uint(&json, "bytes_zero", report->bytes_zero);

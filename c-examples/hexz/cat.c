@@ -52,7 +52,7 @@ static int run(const struct command *command, const struct arguments *args)
                                        " bytes can be read from byte %" PRIu64,
                                        info.name, info.size, length, offset);
         else
-            exit_status = send_stream(command->name, snapshot, stream, offset, length, NULL);
+            exit_status = send_stream(command->name, snapshot, stream, offset, length);
     }
     hexz_snapshot_close(snapshot);
     return exit_status;

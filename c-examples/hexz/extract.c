@@ -91,18 +91,24 @@ static int check_flags(const struct command *command, const struct arguments *ar
 }
 
 static int extract(const struct command *command, const hexz_snapshot *snapshot,
-                   hexz_extract_opts *opts, const hexz_stream_info *info, struct meter *meter)
+                   hexz_extract_opts *opts, struct meter *meter)
 {
-    if (is_standard(opts->output)) {
-        /* Nothing is there to be taken away: from here on signals may end us. */
-        cancel_end();
-        return send_stream(command->name, snapshot, opts->stream, 0, info->size, meter);
-    }
+    struct outlet outlet;
     opts->progress = meter_callback(meter);
     opts->progress_data = meter;
+    if (is_standard(opts->output)) {
+        outlet_begin(&outlet, command->name, meter);
+        opts->output = NULL;
+        opts->sink = &outlet.sink;
+        opts->progress = outlet_progress;
+        opts->progress_data = &outlet;
+    }
     hexz_status status = hexz_snapshot_extract(snapshot, opts);
+    int exit_status = EXIT_DONE;
     meter_clear(meter);
-    return status == HEXZ_OK ? EXIT_DONE : report_failure(command->name, status);
+    if (status == HEXZ_OK || (opts->sink != NULL && outlet_failed(&outlet, &exit_status)))
+        return exit_status;
+    return report_failure(command->name, status);
 }
 
 static int run(const struct command *command, const struct arguments *args)
@@ -131,15 +137,16 @@ static int run(const struct command *command, const struct arguments *args)
         exit_status = choose_stream(command->name, snapshot, args->values[STREAM], &opts.stream,
                                     &info);
         if (exit_status == EXIT_DONE)
-            exit_status = extract(command, snapshot, &opts, &info, &meter);
+            exit_status = extract(command, snapshot, &opts, &meter);
         hexz_snapshot_close(snapshot);
     }
     cancel_end();
-    FILE *out = is_standard(opts.output) ? stderr : stdout;
+    const char *output = args->operands[1];
+    FILE *out = is_standard(output) ? stderr : stdout;
     if (exit_status == EXIT_DONE && args->values[JSON] != NULL)
-        put_json_report(out, opening.name, opts.output, &info, seconds_since(&start));
+        put_json_report(out, opening.name, output, &info, seconds_since(&start));
     else if (exit_status == EXIT_DONE && args->values[QUIET] == NULL && !(out == stdout && output_closed))
-        put_report(out, opts.output, &info, seconds_since(&start));
+        put_report(out, output, &info, seconds_since(&start));
     return exit_status;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,30 +12,44 @@
 
 #define STEP ((size_t)1 << 20)
 #define PAGE ((size_t)4096)
+/* Milliseconds between two looks for a signal, or for who reads standard output. */
+#define GLANCE 100
 
 /* By the descriptor the library opens it anew. */
 static char path_of_copy[40];
 static const char path_of_input[] = "/proc/self/fd/0";
 
-/* Fills `buffer` unless the end comes before that. Returns what is in it, or -1; EPIPE if the reader of
- * standard output leaves, which is looked at if `for_output`. */
+/* Waits until there is something to read. False: EPIPE if the reader of standard output leaves, which is
+ * looked at if `for_output`, or EINTR if a signal cancels. */
+static bool wait_for_input(bool for_output)
+{
+    struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (cancel_signal() == 0) {
+        if (for_output && reader_left()) {
+            errno = EPIPE;
+            return false;
+        }
+        if (poll(&ready, 1, GLANCE) > 0)
+            return true;
+    }
+    errno = EINTR;
+    return false;
+}
+
+/* Fills `buffer` unless the end comes before that. Returns what is in it, or -1, also for the reasons of
+ * wait_for_input. */
 static ssize_t read_full(unsigned char *buffer, size_t capacity, bool for_output)
 {
     size_t length = 0;
     while (length < capacity) {
-        if (for_output && reader_left(STDIN_FILENO)) {
-            errno = EPIPE;
+        if (!wait_for_input(for_output))
             return -1;
-        }
         ssize_t count = read(STDIN_FILENO, buffer + length, capacity - length);
         if (count == 0)
             break;
         if (count > 0) {
             length += (size_t)count;
-        } else if (errno == EAGAIN) {
-            struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
-            poll(&ready, 1, -1);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && errno != EAGAIN) {
             return -1;
         }
     }
@@ -132,14 +147,23 @@ static bool is_usable(const struct stat *status)
     return fd >= 0;
 }
 
-int open_input(const char *command, const char *output, struct meter *meter, const char **path)
+/* What cannot be read at all. */
+static int check_input(const char *command)
 {
-    struct stat status;
     if (input_closed)
         return report_error(command, HEXZ_ERR_SOURCE, "standard input is closed");
     if (isatty(STDIN_FILENO))
         return report_error(command, HEXZ_ERR_INVALID_ARGUMENT,
                             "standard input is a terminal; pipe or redirect a file into it");
+    return EXIT_DONE;
+}
+
+int open_input(const char *command, const char *output, struct meter *meter, const char **path)
+{
+    struct stat status;
+    int exit_status = check_input(command);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     if (fstat(STDIN_FILENO, &status) == 0 && is_usable(&status)) {
         *path = path_of_input;
         words_alias(*path, "standard input");
@@ -155,6 +179,67 @@ int open_input(const char *command, const char *output, struct meter *meter, con
     *path = path_of_copy;
     words_alias(*path, "standard input");
     return copy_input(command, fd, for_output, meter);
+}
+
+/* Prints why it cannot go on, and returns what the library is told. */
+static int32_t inlet_stops(struct inlet *inlet, int exit_status)
+{
+    inlet->exit_status = exit_status;
+    return 1;
+}
+
+/* Why there is no more to read. */
+static int32_t inlet_failed(struct inlet *inlet)
+{
+    if (cancel_signal() != 0)
+        return inlet_stops(inlet, report_failure(inlet->command, HEXZ_ERR_CANCELLED));
+    if (errno == EPIPE)
+        return inlet_stops(inlet, output_failure(inlet->command, errno));
+    return inlet_stops(inlet, report_error(inlet->command, HEXZ_ERR_SOURCE, "standard input: %s",
+                                           strerror(errno)));
+}
+
+/* Behind the last byte there is none. */
+static int32_t inlet_ends(struct inlet *inlet)
+{
+    unsigned char more;
+    ssize_t got = read_full(&more, 1, inlet->for_output);
+    if (got <= 0)
+        return got == 0 ? 0 : inlet_failed(inlet);
+    return inlet_stops(inlet, report_error(inlet->command, HEXZ_ERR_SOURCE,
+                                           "standard input goes on behind --input-size"));
+}
+
+static int32_t inlet_read(void *user_data, uint64_t offset, void *buf, size_t len)
+{
+    struct inlet *inlet = user_data;
+    /* The library asks front to back where no dictionary is trained. */
+    if (offset != inlet->at)
+        return inlet_stops(inlet, report_error(inlet->command, HEXZ_ERR_INTERNAL,
+                                               "standard input is asked for out of order"));
+    ssize_t got = read_full(buf, len, inlet->for_output);
+    if (got < 0)
+        return inlet_failed(inlet);
+    inlet->at += (uint64_t)got;
+    if (got < (ssize_t)len)
+        return inlet_stops(inlet, report_error(inlet->command, HEXZ_ERR_SOURCE,
+                                               "standard input ends after %" PRIu64
+                                               " bytes, before --input-size", inlet->at));
+    return inlet->at < inlet->source.size ? 0 : inlet_ends(inlet);
+}
+
+int inlet_begin(struct inlet *inlet, const char *command, uint64_t size, bool for_output)
+{
+    const hexz_source blank = HEXZ_INIT(hexz_source);
+    *inlet = (struct inlet){.source = blank, .command = command, .for_output = for_output};
+    inlet->source.user_data = inlet;
+    inlet->source.size = size;
+    inlet->source.read_at = inlet_read;
+    int exit_status = check_input(command);
+    /* Of no bytes none is asked for. */
+    if (exit_status == EXIT_DONE && size == 0 && inlet_ends(inlet) != 0)
+        exit_status = inlet->exit_status;
+    return exit_status;
 }
 
 int check_input_uses(const struct command *command, const struct arguments *args, int operand,

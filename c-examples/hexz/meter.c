@@ -62,8 +62,6 @@ static const char *phase_name(uint32_t phase)
         return "extracting";
     case PHASE_READ:
         return "reading";
-    case PHASE_WRITE:
-        return "writing";
     default:
         return "working";
     }

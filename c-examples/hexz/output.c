@@ -2,16 +2,17 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* As large as the largest default block, and read in aligned steps: no block is unpacked twice. */
 #define STEP ((size_t)1 << 20)
-static unsigned char buffer[STEP];
+/* A pipe that poll(2) calls writable takes so much at once. */
+#define PIPE_LEAST ((size_t)4096)
+/* Milliseconds between two looks for a signal. */
+#define GLANCE 100
 
 int check_output(const char *command, const char *what)
 {
@@ -25,29 +26,55 @@ int check_output(const char *command, const char *what)
     return EXIT_DONE;
 }
 
-bool reader_left(int input)
+bool reader_left(void)
 {
     struct stat status;
-    struct pollfd both[2] = {{.fd = -1}, {.fd = input, .events = POLLIN}};
+    struct pollfd output = {.fd = -1};
     short sign = 0;
     /* On a socket POLLERR may be about something that a write survives. */
     if (fstat(STDOUT_FILENO, &status) == 0)
         sign = S_ISFIFO(status.st_mode) ? POLLERR : S_ISSOCK(status.st_mode) ? POLLHUP : 0;
     if (sign != 0)
-        both[0].fd = STDOUT_FILENO;
-    return poll(both, 2, input >= 0 ? -1 : 0) > 0 && (both[0].revents & sign) != 0;
+        output.fd = STDOUT_FILENO;
+    return poll(&output, 1, 0) > 0 && (output.revents & sign) != 0;
+}
+
+/* Waits until a write has room, or a signal cancels: EINTR. */
+static bool wait_for_room(void)
+{
+    struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    while (cancel_signal() == 0)
+        if (poll(&ready, 1, GLANCE) > 0)
+            return true;
+    errno = EINTR;
+    return false;
+}
+
+/* As much as does not block once there is room: of a pipe its least, since its own flags are also those
+ * of others who have it. */
+static ssize_t write_some(mode_t type, const unsigned char *bytes, size_t length)
+{
+    if (S_ISSOCK(type))
+        return send(STDOUT_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (S_ISFIFO(type) && length > PIPE_LEAST)
+        length = PIPE_LEAST;
+    return write(STDOUT_FILENO, bytes, length);
 }
 
 static bool write_output(const unsigned char *bytes, size_t length)
 {
+    struct stat status;
+    mode_t type = fstat(STDOUT_FILENO, &status) == 0 ? status.st_mode : 0;
     while (length > 0) {
-        ssize_t written = write(STDOUT_FILENO, bytes, length);
+        if ((S_ISFIFO(type) || S_ISSOCK(type)) && !wait_for_room())
+            return false;
+        ssize_t written = write_some(type, bytes, length);
         if (written >= 0) {
             bytes += written;
             length -= (size_t)written;
         } else if (errno == EAGAIN) {
-            struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
-            poll(&ready, 1, -1);
+            if (!wait_for_room())
+                return false;
         } else if (errno != EINTR) {
             return false;
         }
@@ -56,102 +83,58 @@ static bool write_output(const unsigned char *bytes, size_t length)
 }
 
 int send_stream(const char *command, const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
-                uint64_t length, struct meter *meter)
+                uint64_t length)
 {
-    uint64_t end = offset + length, begin = offset;
-    int exit_status = EXIT_DONE;
-    while (offset < end && exit_status == EXIT_DONE) {
-        if (meter != NULL)
-            meter_draw(meter, PHASE_WRITE, offset - begin, length);
+    static unsigned char buffer[STEP];
+    uint64_t end = offset + length;
+    while (offset < end) {
         size_t step = STEP - (size_t)(offset % STEP);
         if (step > end - offset)
             step = (size_t)(end - offset);
         hexz_status status = hexz_snapshot_read(snapshot, stream, offset, buffer, step);
-        int error = status == HEXZ_OK && !write_output(buffer, step) ? errno : 0;
+        if (status != HEXZ_OK)
+            return report_failure(command, status);
+        if (!write_output(buffer, step))
+            return output_failure(command, errno);
         offset += step;
-        if (status == HEXZ_OK && error == 0)
-            continue;
-        if (meter != NULL)
-            meter_clear(meter);
-        exit_status = error != 0 ? output_failure(command, error) : report_failure(command, status);
     }
-    if (exit_status == EXIT_DONE && meter != NULL) {
-        meter_draw(meter, PHASE_WRITE, length, length);
-        meter_clear(meter);
-    }
-    return exit_status;
-}
-
-int parcel_begin(const char *command, struct parcel *parcel, struct meter *meter)
-{
-    static const char folder_name[] = "/hexz-XXXXXX", file_name[] = "/snapshot";
-    const char *beside = spool_folder();
-    *parcel = (struct parcel){.fd = -1, .meter = meter};
-    parcel->folder = malloc(strlen(beside) + sizeof folder_name);
-    parcel->path = malloc(strlen(beside) + sizeof folder_name + sizeof file_name);
-    if (parcel->folder == NULL || parcel->path == NULL)
-        return report_error(command, HEXZ_ERR_NO_MEMORY, "out of memory");
-    strcpy(parcel->folder, beside);
-    strcat(parcel->folder, folder_name);
-    if (mkdtemp(parcel->folder) == NULL) {
-        int exit_status = report_error(command, HEXZ_ERR_OUTPUT,
-                                       "the snapshot is made in '%s' before it is sent: %s; TMPDIR can "
-                                       "name another folder",
-                                       beside, strerror(errno));
-        free(parcel->folder);
-        parcel->folder = NULL;
-        return exit_status;
-    }
-    strcpy(parcel->path, parcel->folder);
-    strcat(parcel->path, file_name);
-    words_alias(parcel->path, "in TMPDIR, where it is before standard output,");
     return EXIT_DONE;
 }
 
-int32_t parcel_progress(void *user_data, const hexz_progress *progress)
+static int32_t outlet_write(void *user_data, const void *buf, size_t len)
 {
-    struct parcel *parcel = user_data;
-    parcel->unwanted = reader_left(-1);
-    if (parcel->unwanted)
+    struct outlet *outlet = user_data;
+    if (write_output(buf, len))
+        return 0;
+    outlet->error = errno;
+    return 1;
+}
+
+void outlet_begin(struct outlet *outlet, const char *command, struct meter *meter)
+{
+    const hexz_sink blank = HEXZ_INIT(hexz_sink);
+    *outlet = (struct outlet){.sink = blank, .meter = meter, .command = command};
+    outlet->sink.user_data = outlet;
+    outlet->sink.write = outlet_write;
+}
+
+int32_t outlet_progress(void *user_data, const hexz_progress *progress)
+{
+    struct outlet *outlet = user_data;
+    outlet->unwanted = reader_left();
+    if (outlet->unwanted)
         return 1;
-    hexz_progress_fn draw = meter_callback(parcel->meter);
-    return draw != NULL ? draw(parcel->meter, progress) : 0;
+    hexz_progress_fn draw = meter_callback(outlet->meter);
+    return draw != NULL ? draw(outlet->meter, progress) : 0;
 }
 
-void parcel_unlink(struct parcel *parcel)
+bool outlet_failed(const struct outlet *outlet, int *exit_status)
 {
-    if (parcel->folder == NULL)
-        return;
-    parcel->fd = open(parcel->path, O_RDONLY | O_CLOEXEC);
-    unlink(parcel->path);
-    rmdir(parcel->folder);
-    free(parcel->folder);
-    parcel->folder = NULL;
-}
-
-int parcel_send(const char *command, struct parcel *parcel, uint64_t size)
-{
-    struct meter *meter = parcel->meter;
-    uint64_t sent = 0;
-    int exit_status = EXIT_DONE;
-    while (exit_status == EXIT_DONE) {
-        meter_draw(meter, PHASE_WRITE, sent, size);
-        ssize_t count = read(parcel->fd, buffer, STEP);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0 || !write_output(buffer, (size_t)count)) {
-            int error = errno;
-            meter_clear(meter);
-            if (count < 0)
-                exit_status = report_error(command, HEXZ_ERR_IO, "the snapshot, before it is sent: %s",
-                                           strerror(error));
-            else if (count > 0)
-                exit_status = output_failure(command, error);
-            break;
-        }
-        sent += (uint64_t)count;
-    }
-    meter_clear(meter);
-    close(parcel->fd);
-    return exit_status;
+    if (outlet->unwanted)
+        *exit_status = output_failure(outlet->command, EPIPE);
+    else if (outlet->error != 0 && cancel_signal() != 0)
+        *exit_status = report_failure(outlet->command, HEXZ_ERR_CANCELLED);
+    else if (outlet->error != 0)
+        *exit_status = output_failure(outlet->command, outlet->error);
+    return outlet->unwanted || outlet->error != 0;
 }

@@ -161,7 +161,8 @@ static enum answer ask_twice(FILE *terminal, const char *path, char *buf, size_t
     char again[PASSWORD_MAX];
     size_t again_length;
     for (int i = 0; i < TRIES; i++) {
-        enum answer answer = ask(terminal, "New password for", path, buf, capacity, length);
+        const char *question = path != NULL ? "New password for" : "New password";
+        enum answer answer = ask(terminal, question, path, buf, capacity, length);
         if (answer != ANSWERED || *length == 0 || *length > capacity)
             return answer;
         answer = ask(terminal, "The same again", NULL, again, sizeof again, &again_length);
@@ -201,7 +202,8 @@ static int32_t ask_on_terminal(struct passwords *passwords, const hexz_password_
                                     request->path != NULL ? request->path : "the snapshot",
                                     options[0].name, options[1].name));
     }
-    if (request->attempt > 0)
+    /* What was tried unasked is no mistake of the user's. */
+    if (request->attempt > passwords->unasked)
         fputs("Wrong password, try again.\n", terminal);
     enum answer answer =
         create ? ask_twice(terminal, request->path, buf, capacity, length)
@@ -236,14 +238,40 @@ static int32_t ask_on_terminal(struct passwords *passwords, const hexz_password_
 
 /* For the library ---------------------------------------------------------------------------- */
 
+/* What is typed for one of several files is tried on the next: a chain mostly has one password. */
+static int32_t ask_for_one_of_several(struct passwords *passwords, const hexz_password_request *request,
+                                      char *buf, size_t capacity, size_t *length)
+{
+    struct password *kept = &passwords->current;
+    if (request->attempt == 0)
+        passwords->unasked = kept->guessed ? 1 : 0;
+    if (request->attempt < passwords->unasked) {
+        memcpy(buf, kept->bytes, kept->length);
+        *length = kept->length;
+        return 0;
+    }
+    int32_t answer = ask_on_terminal(passwords, request, buf, capacity, length);
+    if (answer == 0) {
+        memcpy(kept->bytes, buf, *length);
+        kept->length = *length;
+        kept->guessed = true;
+    }
+    return answer;
+}
+
 int32_t supply_password(void *user_data, const hexz_password_request *request, char *buf,
                         size_t capacity, size_t *length)
 {
     struct passwords *passwords = user_data;
-    struct password *kept = request->purpose == HEXZ_PASSWORD_CREATE ? &passwords->created
-                                                                     : &passwords->current;
+    bool create = request->purpose == HEXZ_PASSWORD_CREATE;
+    struct password *kept = create ? &passwords->created : &passwords->current;
+    bool several = passwords->several && !create;
+    if (!kept->given && several)
+        return ask_for_one_of_several(passwords, request, buf, capacity, length);
     if (!kept->given)
         return ask_on_terminal(passwords, request, buf, capacity, length);
+    if (several && request->attempt == 0)
+        kept->answers = kept->carriage_return ? 2 : 1;
     /* A file has one answer, which is wiped when it is given; but it has two where a CR LF stood behind
      * it: the CR was part of the password for whoever stripped the LF alone. */
     size_t given = kept->length + (kept->answers == 1 && kept->carriage_return ? 1 : 0);
@@ -251,7 +279,7 @@ int32_t supply_password(void *user_data, const hexz_password_request *request, c
         return 1;
     memcpy(buf, kept->bytes, given);
     *length = given;
-    if (--kept->answers == 0)
+    if (--kept->answers == 0 && !several)
         wipe(kept->bytes, sizeof kept->bytes);
     return 0;
 }

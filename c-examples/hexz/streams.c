@@ -19,6 +19,34 @@ static hexz_stream *next_stream(hexz_build_opts *opts)
     return &streams[at];
 }
 
+static void put_name(hexz_stream *stream, const char *name, uint32_t kind)
+{
+    snprintf(names[stream - streams], sizeof names[0], "%s", name);
+    stream->kind = kind;
+}
+
+void sourced_streams(const hexz_source *source, hexz_build_opts *opts)
+{
+    hexz_stream *disk = NULL, *memory = NULL;
+    if (is_standard(opts->source)) {
+        disk = next_stream(opts);
+        put_name(disk, "disk", HEXZ_STREAM_DISK);
+        disk->source = source;
+        opts->source = NULL;
+        opts->source_format = 0;
+    }
+    /* Behind the disk, whichever of them is a path. */
+    if (opts->memory != NULL && (disk != NULL || is_standard(opts->memory))) {
+        memory = next_stream(opts);
+        put_name(memory, "memory", HEXZ_STREAM_MEMORY);
+        if (disk == NULL)
+            memory->source = source;
+        else
+            memory->path = opts->memory;
+        opts->memory = NULL;
+    }
+}
+
 int named_streams(const struct command *command, const struct arguments *args, int disk, int blob,
                   hexz_build_opts *opts)
 {

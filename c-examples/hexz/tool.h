@@ -145,6 +145,33 @@ bool option_kdf(const struct command *command, const struct arguments *args, int
     [(first) + 2] = {"no-hints", 0, NULL, "do not look beside FILE for the names that it\n" \
                                      "records"}
 #define ANCESTOR_OPTION_COUNT 3
+/* What a build leans on; the first three are where read_ancestors looks for them. */
+#define LEAN_OPTIONS(first)                                                                        \
+    [(first) + LEAN_PARENT] = {"parent", 0, "FILE",                                                \
+                               "store only what this snapshot, and those that it leans\n"          \
+                               "on, do not have: OUTPUT is read with them"},                       \
+    [(first) + LEAN_ANCESTORS] = {"ancestors", 0, "FOLDER",                                        \
+                                  "where the snapshots are that --parent and --base lean\n"        \
+                                  "on, by the names that they record (beside them)"},              \
+    [(first) + LEAN_NO_HINTS] = {"no-hints", 0, NULL, "do not look beside them for those names"},  \
+    [(first) + LEAN_BASE] = {"base", 0, "FILE",                                                    \
+                             "look in this snapshot as well; may be given again", true},     \
+    [(first) + LEAN_FOLD] = {"fold", 0, NULL,                                                      \
+                             "where those are more than 64 together, store anew what\n"            \
+                             "the least-giving ones have"},                                        \
+    [(first) + LEAN_PASSWORD] = {"parent-password-file", 0, "PATH",                                \
+                                 "the password of what is encrypted among them"},                  \
+    [(first) + LEAN_PASSWORD + 1] = {"parent-password-fd", 0, "N",                                 \
+                                     "the same from file descriptor N, to its end"}
+enum {
+    LEAN_PARENT,
+    LEAN_ANCESTORS,
+    LEAN_NO_HINTS,
+    LEAN_BASE,
+    LEAN_FOLD,
+    LEAN_PASSWORD,
+    LEAN_OPTION_COUNT = LEAN_PASSWORD + PASSWORD_OPTION_COUNT
+};
 /* For the notes of a command. */
 #define PASSWORD_BYTES                                                                             \
     "A password has 1 to 1024 bytes. The line's end (LF or CR LF) behind what PATH or N gives\n"   \
@@ -157,6 +184,7 @@ bool option_kdf(const struct command *command, const struct arguments *args, int
 struct password {
     const struct option_spec *options; /* of the file and the descriptor */
     bool given;
+    bool guessed; /* it need not be the right one: then another is asked for on the terminal */
     size_t length;
     bool carriage_return; /* CR LF stood behind it: the CR follows in `bytes` */
     int answers;          /* how often it can be answered with yet */
@@ -168,6 +196,8 @@ struct passwords {
     const char *command;
     const char *question; /* for a password that there is already */
     struct password current, created;
+    bool several;    /* files are opened with `current`, which is kept until the end */
+    uint32_t unasked; /* attempts for the present file that `current` was given to without asking */
     int exit_status; /* set, and the reason printed, when asking failed */
 };
 
@@ -247,9 +277,8 @@ void json_hash(struct json *json, const char *key, const uint8_t hash[32]);
     [(first) + 2] = {"quiet", 'q', NULL, "no progress bar, and no report unless as JSON"}
 #define PROGRESS_OPTION_COUNT 3
 
-/* The tool's own phases, beside the library's. */
+/* The tool's own phase, beside the library's. */
 #define PHASE_READ 1001
-#define PHASE_WRITE 1002
 
 struct meter {
     bool shown;
@@ -294,6 +323,16 @@ char *folder_of(const char *path);
  * there must be one, goes into its folder, and ends when nobody reads standard output any more.
  * Returns an exit status. */
 int open_input(const char *command, const char *output, struct meter *meter, const char **path);
+/* Standard input as a source of the library's that is read front to back, and has `size` bytes. */
+struct inlet {
+    hexz_source source;
+    const char *command;
+    uint64_t at;
+    bool for_output; /* ends when nobody reads standard output any more */
+    int exit_status; /* set, and the reason printed, when reading failed */
+};
+/* Returns an exit status. */
+int inlet_begin(struct inlet *inlet, const char *command, uint64_t size, bool for_output);
 /* Standard input can be read once: refuses a second use among the operand (or -1) and the options, whose
  * values are paths or, called N, descriptors. Returns an exit status. */
 int check_input_uses(const struct command *command, const struct arguments *args, int operand,
@@ -303,27 +342,25 @@ int check_input_uses(const struct command *command, const struct arguments *args
 
 /* Refuses a terminal, and one that is closed. Returns an exit status. */
 int check_output(const char *command, const char *what);
-/* Whether what is written to standard output will be read by nobody: its reader has left. A file has none.
- * Waits until descriptor `input` has something to read, if it is not -1. */
-bool reader_left(int input);
-/* A place for a snapshot that then goes to standard output. */
-struct parcel {
-    char *folder, *path;
-    int fd;
+/* Whether what is written to standard output will be read by nobody: its reader has left. A file has none. */
+bool reader_left(void);
+/* A sink of the library's that is standard output. */
+struct outlet {
+    hexz_sink sink;
     struct meter *meter;
-    bool unwanted; /* parcel_progress found that nobody waits for it, and stopped the work */
+    const char *command;
+    int error;     /* of writing, or 0 */
+    bool unwanted; /* outlet_progress found that nobody reads, and stopped the work */
 };
-/* Returns an exit status. */
-int parcel_begin(const char *command, struct parcel *parcel, struct meter *meter);
-/* A progress callback, whose `user_data` is the parcel. */
-int32_t parcel_progress(void *user_data, const hexz_progress *progress);
-/* Takes the names away; what was begun and what was not. If the snapshot is there, it can then be sent. */
-void parcel_unlink(struct parcel *parcel);
-/* Returns an exit status. */
-int parcel_send(const char *command, struct parcel *parcel, uint64_t size);
-/* A range of a stream. `meter` may be NULL. Returns an exit status. */
+void outlet_begin(struct outlet *outlet, const char *command, struct meter *meter);
+/* A progress callback, whose `user_data` is the outlet. */
+int32_t outlet_progress(void *user_data, const hexz_progress *progress);
+/* Whether a call failed because standard output did, or its reader left, or a signal came while it waited:
+ * then that is printed, and `*exit_status` set. */
+bool outlet_failed(const struct outlet *outlet, int *exit_status);
+/* A range of a stream. Returns an exit status. */
 int send_stream(const char *command, const hexz_snapshot *snapshot, uint32_t stream, uint64_t offset,
-                uint64_t length, struct meter *meter);
+                uint64_t length);
 
 /* snapshot.c: what the commands that read a snapshot share. Each returns an exit status. */
 
@@ -357,20 +394,34 @@ void put_compression(FILE *out, uint32_t compression, int32_t level);
 /* What the options `disk` and `blob`, which repeat, name: NAME=PATH. */
 int named_streams(const struct command *command, const struct arguments *args, int disk, int blob,
                   hexz_build_opts *opts);
+/* In place of the '-' in `opts`, a source, with what else `opts` names by path. The first streams there are. */
+void sourced_streams(const hexz_source *source, hexz_build_opts *opts);
 /* All streams of a snapshot. */
 int streams_of(const char *command, const hexz_snapshot *snapshot, hexz_build_opts *opts);
+
+/* parents.c: what a build leans on. Each returns an exit status. */
+
+/* Refuses what means nothing without a parent or a base among LEAN_OPTIONS at `first`. */
+int check_lean(const struct command *command, const struct arguments *args, int first);
+/* Points `opts` at them, opened; its password callback is that of a struct passwords. */
+int open_lean(const struct command *command, const struct arguments *args, int first,
+              hexz_build_opts *opts);
+/* After the build, or without one. */
+void close_lean(void);
 
 /* buildreport.c */
 
 /* As the user gave them. */
 struct build_paths {
-    const char *source, *memory, *output;
+    const char *source, *memory, *output, *parent;
+    const struct arguments *args; /* with --base, option number `base`, or NULL */
+    int base;
 };
 void put_build_report(FILE *out, const char *output, const hexz_build_report *report);
 void put_json_build_report(FILE *out, const struct build_paths *paths,
                            const hexz_build_report *report);
 
 extern const struct command build_command, cat_command, convert_command, diff_command, extents_command,
-    extract_command, help_command, info_command, profiles_command, rekey_command, verify_command, version_command;
+    extract_command, flatten_command, help_command, info_command, profiles_command, rekey_command, verify_command, version_command;
 
 #endif

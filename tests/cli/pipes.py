@@ -86,30 +86,53 @@ def interrupted_building(hexz, source, spool, number):
     child.send_signal(number)
     data, errors = child.communicate(timeout=GUARD)
     name = signal.Signals(number).name
-    good = (child.returncode == 128 + number and data == b"" and b"interrupted" in errors) or child.returncode == 0
+    # What was sent until then is no snapshot.
+    opens = subprocess.run([hexz, "info", "-"], input=data, capture_output=True, timeout=GUARD).returncode == 0
+    good = (child.returncode == 128 + number and not opens and b"interrupted" in errors) or child.returncode == 0
     say(good, f"{name} while it builds", (child.returncode, len(data), errors))
     say(os.listdir(spool) == [], f"{name}: nothing left", os.listdir(spool))
 
 
-def interrupted_sending(hexz, source, spool, number):
-    """The reader of a snapshot sleeps, so that the pipe is full."""
+def interrupted_sending(arguments, spool, number):
+    """The reader of a snapshot or of a stream sleeps, so that the pipe is full: a signal is seen all the same."""
     child = subprocess.Popen(
-        [hexz, "build", source, "-", "-q"],
+        arguments,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     child.stdout.peek(1)
     child.send_signal(number)
     status = child.wait(timeout=GUARD)
     child.stdout.close()
-    name = signal.Signals(number).name
-    say(status == -number, f"{name} while it sends", status)
+    errors = child.stderr.read()
+    name = f"{signal.Signals(number).name} while it sends: {arguments[1]}"
+    say(status == 128 + number and b"interrupted" in errors, name, (status, errors))
     say(os.listdir(spool) == [], f"{name}: nothing left", os.listdir(spool))
 
 
+def interrupted_sized(hexz, spool, output, number):
+    """Input whose length is known is packed as it comes, and comes no more."""
+    child = subprocess.Popen(
+        [hexz, "build", "-", output, "--format", "raw", "--input-size", "1G", "--progress"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    child.stdin.write(os.urandom(3 << 20))
+    child.stdin.flush()
+    child.stderr.readline()
+    child.send_signal(number)
+    status = child.wait(timeout=GUARD)
+    errors = child.stderr.read()
+    child.stdin.close()
+    name = f"{signal.Signals(number).name} while sized input is awaited"
+    say(status == 128 + number and b"interrupted" in errors, name, (status, errors))
+    say(os.listdir(spool) == [] and not os.path.exists(output), f"{name}: nothing left", os.listdir(spool))
+
+
 def unread(hexz, source, spool):
-    """Nobody reads what is built: that is noticed while it is built, and before input that may never end. The
-    end of a phase is told as its beginning is, so that no writing begins."""
+    """Nobody reads what is built: that is noticed while it is built, and before input that may never end."""
     broken = 128 + signal.SIGPIPE
     for name, ends in (("a pipe", os.pipe), ("a socket", socket.socketpair)):
         for when in ("before", "during"):
@@ -128,7 +151,7 @@ def unread(hexz, source, spool):
             with os.fdopen(told, "rb") as pipe:
                 errors = pipe.read().lstrip(b"\0")
             child.wait(timeout=GUARD)
-            good = child.returncode == broken and b"writing" not in errors and b"hexz:" not in errors
+            good = child.returncode == broken and b"hexz:" not in errors
             say(good, f"{name} that nobody reads, {when} the build", (child.returncode, errors))
             say(os.listdir(spool) == [], f"{name} that nobody reads: nothing left", os.listdir(spool))
 
@@ -208,7 +231,10 @@ def main(hexz, source, folder):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         interrupted_reading(hexz, spool, os.path.join(folder, "never"), number)
         interrupted_building(hexz, source, spool, number)
-        interrupted_sending(hexz, source, spool, number)
+        interrupted_sending([hexz, "build", source, "-", "-q"], spool, number)
+        interrupted_sending([hexz, "extract", snapshot, "-", "-q"], spool, number)
+        interrupted_sending([hexz, "convert", snapshot, "-", "-q"], spool, number)
+        interrupted_sized(hexz, spool, os.path.join(folder, "never"), number)
     unread(hexz, source, spool)
     read_without_a_word(hexz, source, snapshot)
     unhurried(hexz, source, snapshot)

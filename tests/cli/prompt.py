@@ -354,6 +354,43 @@ class Prompts:
                 self.outcome(f"{name}: cat", run, 0, "")
         os.unlink(given)
 
+    def test_parent(self):
+        """Parents are asked for by name, one password for all that it opens, then the new one."""
+        again = os.path.join(self.folder, "again.hxz")
+        shutil.copy(self.snapshot, again)
+        other = os.path.join(self.folder, "other.hxz")
+        subprocess.run(self.build(other, "--password-fd", "0"), input=b"another", check=True)
+        run = self.run(*self.build(self.output, "--parent", self.snapshot, "--base", again)[1:])
+        run.answer(OPEN + again, "wrong")
+        run.expect("Wrong password, try again.")
+        run.answer(OPEN + again, OLD)
+        run.answer(NEW + self.output, "new one")
+        run.answer(AGAIN, "new one")
+        self.outcome("a parent, and a base of the same password", run, 0, "")
+        say(run.seen.count(OPEN.encode()) == 2, "what was typed is tried on the next", run.seen)
+        say(self.opens(self.output, b"new one"), "the new password opens it")
+        os.unlink(self.output)
+        # Each of its own password; what was typed for the other is no mistake, and asked for anew for its keys.
+        run = self.run(*self.build(self.output, "--base", self.snapshot, "--base", other)[1:])
+        run.answer(OPEN + self.snapshot, OLD)
+        run.answer(OPEN + other, "another")
+        run.answer(OPEN + self.snapshot, OLD)
+        for question in (NEW, AGAIN):
+            run.answer(question, "new one")
+        self.outcome("two bases of two passwords", run, 0, "")
+        say(b"Wrong" not in run.seen, "nobody is blamed", run.seen)
+        os.unlink(self.output)
+        # The new password is tried first; it need not be the right one.
+        given = os.path.join(self.folder, "given")
+        with open(given, "w", encoding="ascii") as file:
+            file.write("a new one")
+        run = self.run(*self.build(self.output, "--parent", self.snapshot, "--password-file", given)[1:])
+        run.answer(OPEN + self.snapshot, OLD)
+        self.outcome("a parent of another password than the new one", run, 0, "")
+        say(b"Wrong" not in run.seen, "nobody is blamed", run.seen)
+        for path in (self.output, again, other, given):
+            os.unlink(path)
+
     def test_line_end_of_dos(self):
         """A password that has a carriage return is opened by the file whose CR LF would hide it."""
         run = self.start_build()

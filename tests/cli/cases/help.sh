@@ -60,7 +60,7 @@ expect "short for one" 0 '' hexz build "$T/one" short.hxz --qui --overw
 # The tables themselves.
 hexz help --json >tables.json
 json "tables: the commands" tables.json "[c['name'] for c in d['commands']] ==
-    ['build', 'convert', 'info', 'verify', 'extract', 'cat', 'extents', 'diff', 'rekey', 'profiles', 'help', 'version']"
+    ['build', 'convert', 'flatten', 'info', 'verify', 'extract', 'cat', 'extents', 'diff', 'rekey', 'profiles', 'help', 'version']"
 json "tables: all have help" tables.json \
     "all(any(o['name'] == 'help' and o['letter'] == 'h' for o in c['options']) for c in d['commands'])"
 json "tables: names are given once" tables.json \

@@ -46,7 +46,7 @@ offered() { # NAME LINE WORD...
     want=$(printf '%s\n' "$@" | sort)
     if [ "$got" = "$want" ]; then pass; else fail "bash: $name" "offers: $got"; fi
 }
-offered "commands" "hexz " build convert info verify extract cat extents diff rekey profiles help version --help --version
+offered "commands" "hexz " build convert flatten info verify extract cat extents diff rekey profiles help version --help --version
 offered "a command begun" "hexz ve" verify version
 offered "words of a value" "hexz build --profile " generic eda embedded ml
 offered "words of a value, begun" "hexz build --compression z" zstd
@@ -61,7 +61,7 @@ offered "no value that cannot be known" "hexz build --level " ''
 offered "help of a command" "hexz help ex" extract extents
 offered "no options behind --" "hexz build -- --pro" ''
 offered "nothing of no command" "hexz nothing --" ''
-for command in build convert info verify extract cat extents rekey profiles help version; do
+for command in build convert flatten info verify extract cat extents diff rekey profiles help version; do
     mapfile -t options < <(python3 -c 'import json, sys
 for command in json.load(open("tables.json"))["commands"]:
     if command["name"] == sys.argv[1]:

@@ -75,7 +75,7 @@ json "report: the path" report.json \
 json "report: its bytes" report.json \
     $'bytes.fromhex(d["output_path_bytes_hex"]) == b"quote\\" back\\\\slash \\n tab\\t bell\\a \\xff\\xc3\\xa4.hxz"'
 json "report: every field" report.json \
-    "set(d) == {'source', 'memory', 'output', 'output_path_bytes_hex', 'bytes_logical', 'bytes_read', 'bytes_zero',
+    "set(d) == {'source', 'memory', 'output', 'output_path_bytes_hex', 'parent', 'bases', 'bytes_logical', 'bytes_read', 'bytes_zero',
       'bytes_duplicate', 'bytes_inherited', 'bytes_unique', 'bytes_stored', 'bytes_dead', 'blocks',
       'file_size', 'root', 'read_ns', 'hash_ns', 'compress_ns', 'seal_ns', 'write_ns', 'sync_ns',
       'total_ns'}"

@@ -61,6 +61,37 @@ expect "two passwords" 2 "asked for 2 times" hexz rekey disk.hxz add --password-
 expect "rekey of a pipe" 2 "cannot be standard input" hexz rekey - add <disk.hxz
 expect "in place" 2 "--in-place means nothing with standard output" hexz extract disk.hxz - --in-place
 expect "backing files of a pipe" 2 "--allow-backing needs SOURCE by its name" hexz build - x --allow-backing <"$T/disk"
+# Its length told, a pipe is packed as it comes: nowhere is a copy, and the file is the same.
+hexz build "$T/memory" m-only.hxz --format raw -q
+cdc=(--cdc --compression zstd)
+hexz build "$T/disk" cdc.hxz "${cdc[@]}" -q
+sized() { # NAME SOURCE SNAPSHOT OPTION...
+    local name=$1 source=$2 snapshot=$3
+    shift 3
+    expect "$name" 0 '' env TMPDIR=/gone bash -c 'cat "$1" | "$HEXZ" build - - -q --input-size "$(stat -c %s "$1")" "${@:2}" >sized.hxz' - "$source" "$@"
+    check "the same snapshot" cmp "$snapshot" sized.hxz
+}
+sized "sized: a disk" "$T/disk" disk.hxz --format raw
+sized "sized: one thread" "$T/disk" disk.hxz --format raw --threads 1
+sized "sized: a block in memory" "$T/memory" m-only.hxz --format raw
+sized "sized: chunks" "$T/disk" cdc.hxz --format raw "${cdc[@]}"
+expect "sized: a memory dump" 0 '' env TMPDIR=/gone bash -c \
+    'cat "$T/memory" | "$HEXZ" build "$T/disk" sm.hxz --memory - -q --input-size "$(stat -c %s "$T/memory")"'
+check "the same snapshot" cmp both.hxz sm.hxz
+expect "sized: a disk, the dump by name" 0 '' env TMPDIR=/gone bash -c \
+    'cat "$T/disk" | "$HEXZ" build - sd.hxz --format raw --memory "$T/memory" -q --input-size "$(stat -c %s "$T/disk")"'
+check "the same snapshot" cmp both.hxz sd.hxz
+expect "sized: none" 0 '' bash -c '"$HEXZ" build - - -q --format raw --input-size 0 </dev/null | cmp - empty.hxz'
+expect "sized: too short" 1 "standard input ends after 1048576 bytes, before --input-size" bash -c 'head -c 1M "$T/disk" | "$HEXZ" build - x --format raw --input-size 3M'
+expect "sized: too long" 1 "standard input goes on behind --input-size" bash -c 'head -c 1025K "$T/disk" | "$HEXZ" build - x --format raw --input-size 1M'
+expect "sized: none, and too long" 1 "standard input goes on behind --input-size" bash -c 'echo | "$HEXZ" build - x --format raw --input-size 0'
+expect "sized: it may be another image" 2 "needs --format raw" hexz build - x --input-size 1M </dev/null
+expect "sized: a dictionary" 2 "trains a dictionary" hexz build - x --format raw --profile eda --input-size 1M </dev/null
+expect "sized: no profile" 2 "unknown profile" hexz build - x --format raw --profile fast --input-size 1M </dev/null
+expect "sized: no input" 2 "without standard input" hexz build "$T/disk" x --input-size 1M
+expect "sized: closed input" 1 "standard input is closed" bash -c '"$HEXZ" build - x --format raw --input-size 1M <&-'
+expect "sized: a folder" 1 "standard input: Is a directory" bash -c '"$HEXZ" build - x --format raw --input-size 1M <.'
+refuse "no output of what was refused" test -e x
 # What can be known before the pipe is read is said before: nobody ever writes into this one.
 mkfifo silent
 expect "output exists" 1 "already exists" bash -c '"$HEXZ" build - disk.hxz <>silent'
@@ -71,15 +102,26 @@ expect "a folder" 1 "standard input: Is a directory" bash -c '"$HEXZ" build - x 
 expect "a write-only input" 1 "standard input: Bad file descriptor" bash -c '"$HEXZ" build - x 0>>wo'
 expect "a place that is not there" 1 "TMPDIR can name another folder" \
     bash -c 'cat "$T/disk" | TMPDIR=/gone "$HEXZ" build - x'
-expect "no place for an output" 1 "TMPDIR can name another folder" env TMPDIR=/gone "$HEXZ" build "$T/disk" -
+# An output is sent as it is made.
+expect "no place is needed for an output" 0 '' bash -c 'TMPDIR=/gone "$HEXZ" build "$T/disk" - -q | cmp - disk.hxz'
 expect "output in no folder" 1 "gone" bash -c 'unset TMPDIR; cat "$T/disk" | "$HEXZ" build - gone/x'
 expect "a file that may not grow: spool" 1 "File too large" bash -c 'ulimit -f 512; cat "$T/noise" | "$HEXZ" build - x'
-expect "a file that may not grow: output" 1 "output in TMPDIR" bash -c 'ulimit -f 512; "$HEXZ" build "$T/noise" - | cat >/dev/null; exit "${PIPESTATUS[0]}"'
+expect "a file that may not grow: output" 1 "standard output: File too large" bash -c 'ulimit -f 512; exec "$HEXZ" build "$T/noise" - -q >grown.hxz'
+expect "what is cut short is no snapshot" 3 "damaged" hexz info grown.hxz
+expect "none is needed for a pipe" 0 '' bash -c 'ulimit -f 512; "$HEXZ" build "$T/noise" - -q | cat >/dev/null; exit "${PIPESTATUS[0]}"'
 expect "a damaged source leaves nothing" 1 "standard input" bash -c 'cat "$T/noise" | "$HEXZ" build - x --format qcow2'
 expect "a reader that leaves" 0 '' bash -c '"$HEXZ" build "$T/noise" - -q | head -c 1 >/dev/null; exit "$((PIPESTATUS[0] - 141))"'
+cp disk.hxz bad.hxz
+printf X | dd of=bad.hxz bs=1 seek=$(($(size_of bad.hxz) / 2)) conv=notrunc status=none
+hexz extract bad.hxz - -q >bad.raw 2>said
+compare "a damaged snapshot into a pipe" $? -eq 3
+check "what it says" grep -q damaged said
+check "what was sent is right" cmp -n "$(size_of bad.raw)" bad.raw "$T/disk"
+compare "and not all" "$(size_of bad.raw)" -lt "$(size_of "$T/disk")"
 expect "a reader of an extract that leaves" 0 '' bash -c '"$HEXZ" extract disk.hxz - -q | head -c 1 >/dev/null; exit "$((PIPESTATUS[0] - 141))"'
 if [ -c /dev/full ]; then
     expect "a full disk behind the pipe" 1 "standard output: No space left" bash -c '"$HEXZ" build "$T/disk" - -q >/dev/full'
+    expect "a full disk behind an extract" 1 "standard output: No space left" bash -c '"$HEXZ" extract disk.hxz - -q >/dev/full'
 fi
 refuse "no output of what was refused" test -e x
 
