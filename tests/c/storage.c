@@ -189,16 +189,16 @@ static hexz_status extract_3(const hexz_snapshot *snapshot, const hexz_cancel *c
 static const struct {
     const char *name;
     hexz_status (*call)(const hexz_snapshot *snapshot, const hexz_cancel *cancel);
-    int cancellable;
-} uses[] = {{"read", read_all, 0}, {"verify", verify_1, 1}, {"verify by 3", verify_3, 1},
-            {"extract", extract_1, 1}, {"extract by 3", extract_3, 1}};
+    int cancellable, threads;
+} uses[] = {{"read", read_all, 0, 1}, {"verify", verify_1, 1, 1}, {"verify by 3", verify_3, 1, 3},
+            {"extract", extract_1, 1, 1}, {"extract by 3", extract_3, 1, 3}};
 #define USES (sizeof(uses) / sizeof(uses[0]))
 
 /* Each call of a use fails or cancels, in turn; the handle is as good as before. */
 static void troubled_uses(void)
 {
     size_t use;
-    long k, step, calls;
+    long k, step, calls, one_thread = 0;
     for (use = 0; use < USES; use++) {
         struct hosted_storage whole = stored(snapshot_bytes, snapshot_len);
         hexz_snapshot *snapshot = must_open_storage(&whole, 0);
@@ -206,6 +206,11 @@ static void troubled_uses(void)
         CHECK_OK(uses[use].call(snapshot, NULL));
         calls = whole.calls - opening;
         CHECK(calls > 2);
+        /* Two threads that miss a page at once read it twice: as many as one thread makes are made always. */
+        if (uses[use].threads == 1)
+            one_thread = calls;
+        CHECK(calls >= one_thread);
+        calls = one_thread;
         close_once(snapshot, &whole);
         step = fixture_small() ? calls / 3 + 1 : calls / 60 + 1;
         for (k = 1; k <= calls; k += step) {
