@@ -242,9 +242,10 @@ template <class T> static inline T hexz_init_() noexcept
 #define HEXZ_BUILD_ALLOW_CHANGE 64
 
 /**
- * Where parent and bases have more than 64 ancestors together: stores anew what the least-giving
- * ones hold, in place of HEXZ_ERR_PARENT. Without parent and bases there is nothing to fold, and
- * it has no effect.
+ * Where parent, bases and what they lean on are more than 64 snapshots: stores anew what the
+ * least-giving ones hold, in place of HEXZ_ERR_PARENT, so that a chain can go on for ever. How much
+ * one gives is what the parent or a base has of it; at most 1024 bases may be given then. Without
+ * parent and bases, and of 64 and fewer, it has no effect.
  */
 #define HEXZ_BUILD_FOLD 128
 

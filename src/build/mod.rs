@@ -1,6 +1,7 @@
 //! The front of the pack core: keeps streams apart from the output, asks for a password, and hands
 //! everything on.
 
+mod fold;
 mod parents;
 mod paths;
 #[cfg(test)]
@@ -88,7 +89,7 @@ pub fn build(
         }
         pack::check_memory(&streams, &options, Some(heritage))?;
         if let Some(parent) = heritage.parent() {
-            parents::lean(&mut streams, parent, options.units);
+            parents::lean(&mut streams, heritage, parent, options.units)?;
         }
     }
     let mut encryption = None;

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::fold;
 use crate::control::Control;
-use crate::error::{Error, Result, operand, try_push};
-use crate::format::AncestorsPage;
+use crate::error::{Error, Result, operand, try_push, try_with_capacity};
+use crate::format::{AncestorsPage, Hash, Target};
 use crate::index::{AncestorSearch, Chain, FileKeys, OpenOptions};
 use crate::keyring::{PasswordFn, Purpose, Request};
 use crate::pack::{Heritage, Kin, StreamInput, UnitKind};
@@ -49,7 +50,16 @@ struct InParent {
     snapshot: Arc<Snapshot>,
     /// The one of the same name.
     stream: Option<u32>,
-    by_place: bool,
+    by_place: ByPlace,
+}
+
+/// What of the parent can be taken by its place.
+#[derive(Clone)]
+enum ByPlace {
+    Nothing,
+    All,
+    /// What lies in none of these files.
+    NotIn(Arc<[Hash]>),
 }
 
 impl ParentStream for InParent {
@@ -60,8 +70,27 @@ impl ParentStream for InParent {
         stream.map_or(0, |stream| stream.size)
     }
 
-    fn by_place(&self) -> bool {
-        self.by_place
+    fn by_place(&self, offset: u64) -> Result<(bool, u64)> {
+        let folded = match &self.by_place {
+            ByPlace::Nothing => return Ok((false, u64::MAX)),
+            ByPlace::All => return Ok((true, u64::MAX)),
+            ByPlace::NotIn(folded) => folded,
+        };
+        let chain = &self.snapshot.chain;
+        let Some(stream) = self.stream else {
+            return Ok((true, u64::MAX));
+        };
+        let leaf = chain.index.extent_leaf(stream, offset)?;
+        let Some(run) = leaf.extents()?.runs(offset).next() else {
+            return Ok((true, u64::MAX));
+        };
+        let file = match run.target {
+            Target::Zero => None,
+            Target::Data(_) => Some(&chain.index),
+            Target::Parent(place) => chain.ancestors.get(usize::from(place.ancestor)),
+        };
+        let is_folded = file.is_some_and(|file| folded.contains(&file.hash));
+        Ok((!is_folded, run.at + run.len))
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
@@ -73,11 +102,26 @@ impl ParentStream for InParent {
 }
 
 /// Lets the sources of streams that are cut into `units` take bytes from the parent.
-pub fn lean(streams: &mut [StreamInput], parent: &Chain, units: UnitKind) {
+pub fn lean(
+    streams: &mut [StreamInput],
+    heritage: &Heritage,
+    parent: &Chain,
+    units: UnitKind,
+) -> Result<()> {
     let snapshot = Arc::new(Snapshot::new(parent.clone()));
     // Rules 3 and 4 of docs/FORMAT.md, section 4.1: what lies in chunks begins and ends anywhere, and
     // chunks may not be followed by anything.
-    let by_place = units == UnitKind::Page && !parent.index.root.is_cdc();
+    let mut by_place = ByPlace::Nothing;
+    if units == UnitKind::Page && !parent.index.root.is_cdc() {
+        let mut folded = Vec::new();
+        for root in heritage.folded() {
+            try_push(&mut folded, *root, "ancestors")?;
+        }
+        by_place = match folded.is_empty() {
+            true => ByPlace::All,
+            false => ByPlace::NotIn(folded.into()),
+        };
+    }
     for stream in streams {
         let same = snapshot
             .streams()
@@ -86,9 +130,10 @@ pub fn lean(streams: &mut [StreamInput], parent: &Chain, units: UnitKind) {
         stream.source.lean_on(Arc::new(InParent {
             snapshot: Arc::clone(&snapshot),
             stream: same.map(|at| at as u32),
-            by_place,
+            by_place: by_place.clone(),
         }));
     }
+    Ok(())
 }
 
 impl Parents<'_> {
@@ -119,10 +164,10 @@ impl Parents<'_> {
         let parent = match self.parent {
             None => None,
             Some(Parent::Path(path)) => Some(open(path, password.as_deref_mut(), control)?),
-            Some(Parent::Open(chain)) => Some(keyed(chain, password.as_deref_mut(), control)?),
+            Some(Parent::Open(chain)) => Some(Opened { chain, keys: None }),
         };
-        let keys = parent.as_ref().and_then(|kin| kin.chain.index.keys.clone());
-        let mut hashing = keys;
+        let chain = parent.as_ref().map(|parent| &parent.chain);
+        let mut hashing = chain.and_then(|chain| chain.index.keys.clone());
         let mut bases = Vec::new();
         for chain in self.bases {
             match (&hashing, &chain.index.keys) {
@@ -131,41 +176,62 @@ impl Parents<'_> {
                 (None, Some(theirs)) => hashing = Some(theirs.clone()),
                 _ => {}
             }
-            let kin = keyed(chain, password.as_deref_mut(), control)?;
-            try_push(&mut bases, kin, "bases")?;
+            try_push(&mut bases, chain, "bases")?;
         }
-        let heritage = Heritage::new(parent, bases)?;
-        match heritage.files().count() {
-            ..=AncestorsPage::COUNT_MAX => Ok(Some(heritage)),
-            count => Err(self.excess.error(count)),
+        // Before anybody is asked about those that are open already.
+        let chains = || chain.into_iter().chain(&bases);
+        let count = fold::roots(chains())?.len();
+        let folded = match (count > AncestorsPage::COUNT_MAX, self.excess) {
+            (false, _) => Vec::new(),
+            (true, Excess::Refuse) => return Err(too_many(count)),
+            (true, Excess::Fold) => {
+                fold::least_giving(chains(), AncestorsPage::COUNT_MAX, control)?
+            }
+        };
+        let mut kin = try_with_capacity(bases.len(), "bases")?;
+        let parent = match parent {
+            None => None,
+            Some(Opened {
+                chain,
+                keys: Some(keys),
+            }) => Some(Kin { chain, keys }),
+            Some(Opened { chain, keys: None }) => {
+                Some(keyed(chain, password.as_deref_mut(), control)?)
+            }
+        };
+        for chain in bases {
+            kin.push(keyed(chain, password.as_deref_mut(), control)?);
         }
+        let mut heritage = Heritage::new(parent, kin)?;
+        heritage.fold(&folded);
+        Ok(Some(heritage))
     }
 }
 
-impl Excess {
-    fn error(self, count: usize) -> Error {
-        let max = AncestorsPage::COUNT_MAX;
-        let text = format!(
+/// A parent that is open, with its keys if it was opened here.
+struct Opened {
+    chain: Chain,
+    keys: Option<FileKeys>,
+}
+
+fn too_many(count: usize) -> Error {
+    let max = AncestorsPage::COUNT_MAX;
+    Error::Parent(
+        format!(
             "parent, bases and what they lean on are {count} snapshots, and one leans on {max} at \
-             most"
-        );
-        match self {
-            Excess::Refuse => Error::Parent(
-                format!(
-                    "{text}; give fewer bases, build without a parent, or set HEXZ_BUILD_FOLD to \
-                     have what the least of them give stored anew"
-                )
-                .into(),
-            ),
-            Excess::Fold => Error::Unsupported(format!(
-                "{text}; folding ancestors (HEXZ_BUILD_FOLD) will come in a later version"
-            )),
-        }
-    }
+             most; give fewer bases, build without a parent, or set HEXZ_BUILD_FOLD to have what \
+             the least of them give stored anew"
+        )
+        .into(),
+    )
 }
 
 /// Opens the parent's file.
-fn open(path: &Path, password: Option<&mut PasswordFn<'_>>, control: &Control<'_>) -> Result<Kin> {
+fn open(
+    path: &Path,
+    password: Option<&mut PasswordFn<'_>>,
+    control: &Control<'_>,
+) -> Result<Opened> {
     let options = OpenOptions {
         path,
         cache_size: CACHE,
@@ -177,7 +243,10 @@ fn open(path: &Path, password: Option<&mut PasswordFn<'_>>, control: &Control<'_
     };
     let plain_child = password.is_none();
     match Chain::open_with_keys(&options, password) {
-        Ok((chain, keys)) => Ok(Kin { chain, keys }),
+        Ok((chain, keys)) => Ok(Opened {
+            chain,
+            keys: Some(keys),
+        }),
         Err(Error::PasswordRequired { .. }) if plain_child => Err(laid_open(&operand(path))),
         // Whoever names a parent that is not there gets told what is not there.
         Err(Error::Io { operand, why }) => Err(Error::parent(&operand, why.within("the parent"))),

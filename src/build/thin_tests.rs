@@ -2,6 +2,7 @@
 //! source whatever its parent is.
 
 mod by_place;
+mod fold;
 mod refused;
 
 use std::path::{Path, PathBuf};

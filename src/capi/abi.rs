@@ -103,9 +103,10 @@ pub const HEXZ_BUILD_FORCE_SHARE: u64 = 32;
 /// for file systems that move sizes or times on their own. Of a source that somebody writes the
 /// snapshot then holds no one moment.
 pub const HEXZ_BUILD_ALLOW_CHANGE: u64 = 64;
-/// Where parent and bases have more than 64 ancestors together: stores anew what the least-giving
-/// ones hold, in place of HEXZ_ERR_PARENT. Without parent and bases there is nothing to fold, and
-/// it has no effect.
+/// Where parent, bases and what they lean on are more than 64 snapshots: stores anew what the
+/// least-giving ones hold, in place of HEXZ_ERR_PARENT, so that a chain can go on for ever. How much
+/// one gives is what the parent or a base has of it; at most 1024 bases may be given then. Without
+/// parent and bases, and of 64 and fewer, it has no effect.
 pub const HEXZ_BUILD_FOLD: u64 = 128;
 
 /// = Flags of an extract (hexz_extract_opts.flags)

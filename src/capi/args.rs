@@ -8,6 +8,7 @@ use std::path::Path;
 use std::ptr;
 
 use super::abi::*;
+use crate::build::Excess;
 use crate::crypto::KdfCost;
 use crate::error::{Error, Result};
 use crate::keyring::check_cost;
@@ -76,13 +77,18 @@ impl Args {
     }
 
     /// The error for more snapshots to lean on than one can name.
-    pub fn too_many_ancestors(&self, count: usize, most: usize) -> Error {
-        let text = format!(
-            "{}: opts.base_count is {count}; a snapshot leans on at most {most} others: give fewer \
-             bases, or set HEXZ_BUILD_FOLD to have what the least of them give stored anew",
-            self.function
-        );
-        Error::Parent(text.into())
+    pub fn too_many_ancestors(&self, count: usize, most: usize, excess: Excess) -> Error {
+        let text = match excess {
+            Excess::Refuse => format!(
+                "a snapshot leans on at most {most} others: give fewer bases, or set \
+                 HEXZ_BUILD_FOLD to have what the least of them give stored anew"
+            ),
+            Excess::Fold => {
+                format!("HEXZ_BUILD_FOLD chooses among at most {most}: give fewer bases")
+            }
+        };
+        let (function, text) = (self.function, text);
+        Error::Parent(format!("{function}: opts.base_count is {count}; {text}").into())
     }
 
     /// The error for a feature that the ABI has a place for, and this version no code.

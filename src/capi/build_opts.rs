@@ -26,6 +26,8 @@ const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
 
 /// No more ancestors than this may a snapshot have, and each base is one.
 const ANCESTORS_MAX: usize = 64;
+/// Bases of a build that folds what is too much: all are gone through.
+const BASES_MAX: usize = 1024;
 
 /// Where a snapshot goes.
 pub enum Output<'a> {
@@ -116,20 +118,22 @@ unsafe fn check_bases<'a>(args: &Args, opts: &hexz_build_opts) -> Result<Parents
     if opts.base_count > 0 {
         args.not_null(opts.bases, "opts.bases")?;
     }
-    if opts.base_count > ANCESTORS_MAX {
-        return Err(match opts.flags & HEXZ_BUILD_FOLD {
-            0 => args.too_many_ancestors(opts.base_count, ANCESTORS_MAX),
-            _ => args.later("folding ancestors (HEXZ_BUILD_FOLD)"),
-        });
+    let excess = match opts.flags & HEXZ_BUILD_FOLD {
+        0 => Excess::Refuse,
+        _ => Excess::Fold,
+    };
+    let most = match excess {
+        Excess::Refuse => ANCESTORS_MAX,
+        Excess::Fold => BASES_MAX,
+    };
+    if opts.base_count > most {
+        return Err(args.too_many_ancestors(opts.base_count, most, excess));
     }
     // SAFETY: as the header asks: base_count pointers.
     let bases = (0..opts.base_count).map(|i| unsafe { *opts.bases.add(i) });
     let parent = (!opts.parent_snapshot.is_null()).then_some(opts.parent_snapshot);
     let mut parents = Parents {
-        excess: match opts.flags & HEXZ_BUILD_FOLD {
-            0 => Excess::Refuse,
-            _ => Excess::Fold,
-        },
+        excess,
         ..Parents::default()
     };
     for (i, base) in bases.enumerate() {

@@ -40,7 +40,7 @@ impl Snapshot {
         let inherited = match self.inherited.get() {
             Some(inherited) => inherited,
             None => {
-                let counted = self.count_inherited()?;
+                let counted = self.count_inherited(&mut || Ok(()))?;
                 self.inherited.get_or_init(|| counted)
             }
         };
@@ -52,14 +52,15 @@ impl Snapshot {
         })
     }
 
-    /// Logical bytes that come from each.
-    fn count_inherited(&self) -> Result<Vec<u64>> {
+    /// Logical bytes that come from each, with a beat for each page of extents.
+    pub(crate) fn count_inherited(&self, beat: &mut dyn FnMut() -> Result<()>) -> Result<Vec<u64>> {
         let count = self.chain.ancestors.len();
         let mut sums = try_with_capacity(count, "sums of ancestors")?;
         sums.resize(count, 0u64);
         for (stream, entry) in self.streams().iter().enumerate() {
             let (mut at, mut before) = (0, None);
             while at < entry.size {
+                beat()?;
                 let index = &self.chain.index;
                 let leaf = index.next_extent_leaf(stream as u32, at, &mut before)?;
                 let page = leaf.extents()?;

@@ -213,11 +213,15 @@ impl Source for CallbackSource {
 
     fn content_at(&self, offset: u64) -> Result<(Content, u64)> {
         let (content, end) = self.find(offset)?;
-        let by_place = self.parent.as_ref().is_some_and(|p| p.by_place());
-        Ok(match content {
-            Content::Parent if !by_place => (Content::Data, end),
-            content => (content, end),
-        })
+        let (Content::Parent, Some(parent)) = (content, &self.parent) else {
+            return Ok((content, end));
+        };
+        let (by_place, until) = parent.by_place(offset)?;
+        let content = match by_place {
+            true => Content::Parent,
+            false => Content::Data,
+        };
+        Ok((content, end.min(until)))
     }
 
     fn lean_on(&mut self, parent: Arc<dyn ParentStream>) {

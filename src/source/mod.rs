@@ -48,9 +48,9 @@ pub trait ParentStream: Send + Sync {
     /// Bytes in it; zeros are behind them.
     fn size(&self) -> u64;
 
-    /// Whether runs of it can be taken by their place. Else what is the parent's is read like any
-    /// other data.
-    fn by_place(&self) -> bool;
+    /// Whether what is at `offset`, which is below the size, can be taken by its place, and up to
+    /// where that holds. Else what is the parent's is read like any other data.
+    fn by_place(&self, offset: u64) -> Result<(bool, u64)>;
 
     /// Fills all of `buf` from `offset`, which lies with its end within the size.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;

@@ -114,13 +114,20 @@ static void bases_of_a_build(void)
         build.flags &= ~(uint64_t)HEXZ_BUILD_FOLD;
         CHECK_STATUS(hexz_build(&build), HEXZ_ERR_PARENT);
         CHECK_TEXT("HEXZ_BUILD_FOLD");
-        build.flags |= HEXZ_BUILD_FOLD;
-        CHECK_STATUS(hexz_build(&build), LATER);
-        CHECK_TEXT("HEXZ_BUILD_FOLD");
         build.bases = NULL;
         CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
         build.bases = many;
     }
+    /* There may be more to choose from, within reason. */
+    build.flags |= HEXZ_BUILD_FOLD;
+    for (i = 2; i < COUNT(counts); i++) {
+        build.base_count = counts[i];
+        CHECK_STATUS(hexz_build(&build), HEXZ_ERR_PARENT);
+        CHECK_TEXT("1024");
+    }
+    build.base_count = 65;
+    CHECK_STATUS(hexz_build(&build), HEXZ_ERR_INVALID_ARGUMENT);
+    CHECK_TEXT("opts.bases[64]");
 
     check_nothing_done("bases");
 }

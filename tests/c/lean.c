@@ -256,6 +256,47 @@ static void by_place(uint64_t dirty)
     CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_SOURCE);
 }
 
+/* A page of news every night, for longer than a chain can be. */
+static void nightly(void)
+{
+    hexz_build_report report = HEXZ_INIT(hexz_build_report);
+    hexz_info info = HEXZ_INIT(hexz_info);
+    unsigned char *disk = bytes_new(100 * PAGE);
+    char before[32] = "night-0.hxz", now[32];
+    hexz_build_opts opts;
+    hexz_snapshot *snapshot;
+    unsigned night;
+
+    memcpy(disk, first, 100 * PAGE);
+    put_file(in_folder("disk.raw"), disk, 100 * PAGE);
+    opts = build_of(in_folder("disk.raw"), in_folder(before));
+    CHECK_OK(hexz_build(&opts));
+    for (night = 1; night <= 67; night++) {
+        check_about("night %u", night);
+        fill_text(disk + night * PAGE, PAGE, 6000 + night);
+        put_file(in_folder("disk.raw"), disk, 100 * PAGE);
+        (void)snprintf(now, sizeof(now), "night-%u.hxz", night);
+        opts = child_of(in_folder(before), now, &report);
+        if (night == 65) {
+            CHECK_STATUS(hexz_build(&opts), HEXZ_ERR_PARENT);
+            CHECK_TEXT("65");
+            CHECK_TEXT("HEXZ_BUILD_FOLD");
+            CHECK(!file_exists(in_folder(now)));
+        }
+        opts.flags |= HEXZ_BUILD_FOLD;
+        CHECK_OK(hexz_build(&opts));
+        CHECK(report.bytes_unique <= 3 * PAGE);
+        check_sum(&report, 100 * PAGE);
+        memcpy(before, now, sizeof(before));
+    }
+    check_about("%s", "");
+    snapshot = must_open(in_folder(before));
+    CHECK_OK(hexz_snapshot_info(snapshot, &info));
+    CHECK_EQ(info.ancestor_count, 64);
+    check_holds(snapshot, disk, 100 * PAGE);
+    free(disk);
+}
+
 int main(void)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("first.hxz"));
@@ -271,5 +312,6 @@ int main(void)
     chain();
     sealed();
     by_place(dirty);
+    nightly();
     return check_done();
 }

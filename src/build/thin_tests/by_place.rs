@@ -33,7 +33,7 @@ impl Callbacks for Dirty {
     }
 }
 
-fn dirty(name: &str, runs: &[(ClaimKind, u64)], bytes: &[u8]) -> StreamInput {
+pub(super) fn dirty(name: &str, runs: &[(ClaimKind, u64)], bytes: &[u8]) -> StreamInput {
     let host = Dirty {
         runs: runs.to_vec(),
         bytes: bytes.to_vec(),

@@ -152,6 +152,19 @@ impl Heritage {
         self.relatives.iter().map(|relative| &*relative.index)
     }
 
+    /// Leaves the files of these roots out: what they have is stored anew.
+    pub fn fold(&mut self, roots: &[Hash]) {
+        for relative in &mut self.relatives {
+            relative.folded = roots.contains(&relative.index.hash);
+        }
+    }
+
+    /// Roots of the files that are left out.
+    pub(crate) fn folded(&self) -> impl Iterator<Item = &Hash> {
+        let folded = self.relatives.iter().filter(|r| r.folded);
+        folded.map(|relative| &relative.index.hash)
+    }
+
     /// The keys of the file whose unit hash key an encrypted child inherits.
     pub fn hashing(&self) -> Option<&Keys> {
         self.files().find_map(|index| index.keys.as_deref())
@@ -159,7 +172,8 @@ impl Heritage {
 
     /// Units that there may be in all files.
     pub fn unit_count(&self) -> u64 {
-        let counts = self.files().map(|index| index.root.units);
+        let leaned_on = self.relatives.iter().filter(|r| !r.folded);
+        let counts = leaned_on.map(|relative| relative.index.root.units);
         counts.fold(0, u64::saturating_add)
     }
 
@@ -168,8 +182,9 @@ impl Heritage {
         let lens = self
             .files()
             .map(|index| index.root.block_len_max() as usize);
-        // A stored block, and a decoded one.
-        self.relatives.len() * FILE + 2 * lens.max().unwrap_or(0)
+        let leaned_on = self.relatives.iter().filter(|r| !r.folded).count();
+        // The parent's extents are looked at even if it is folded. A stored block, and a decoded one.
+        (leaned_on + 1) * FILE + 2 * lens.max().unwrap_or(0)
     }
 
     /// Makes it ready for a child with these streams, cut into `units` and hashed with `keys`, and for
@@ -245,7 +260,7 @@ impl Heritage {
         if run.len < sought.len {
             return Ok(None);
         }
-        let Some(relative) = self.relatives.get_mut(file) else {
+        let Some(relative) = self.relatives.get_mut(file).filter(|r| !r.folded) else {
             return Ok(None);
         };
         let Some(hash) = sought.hash_for(relative.hashing) else {

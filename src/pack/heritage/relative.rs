@@ -78,6 +78,8 @@ pub struct Relative {
     pub key: Option<FileKey>,
     pub hashing: Hashing,
     role: Role,
+    /// One of too many: not leaned on.
+    pub folded: bool,
     /// A base that lied once.
     dropped: bool,
     extents: Held,
@@ -109,6 +111,7 @@ impl Relative {
             key,
             hashing: Hashing::Foreign,
             role,
+            folded: false,
             dropped: false,
             extents: Held::default(),
             units: Held::default(),
@@ -119,7 +122,7 @@ impl Relative {
 
     /// Whether units are looked for in it.
     pub fn is_of_use(&self) -> bool {
-        !self.dropped && self.hashing != Hashing::Foreign
+        !self.folded && !self.dropped && self.hashing != Hashing::Foreign
     }
 
     /// What comes of an attempt to look into it: damage of a base only leaves that out.
