@@ -54,17 +54,21 @@ demo:
 	tools/image.sh disk memory
 	python3 tools/demo.py
 
-#: make bench      against the bare loop and qemu-img (SHORT=1: on a slice of the disk)
+#: make bench      against the bare loop, qemu-img, restic, borg and hexz-cli (SHORT=1: on a slice of the
+#:                 disk, and on 3 of 30 days)
 bench:
 	tools/deps.sh build data bench
 	$(MAKE) --no-print-directory lib tool
 	tools/image.sh $(if $(SHORT),disk,)
+	tools/days.sh $(if $(SHORT),--short,)
+	tools/peers.sh $(if $(SHORT),--short,)
 	python3 tools/bench.py $(if $(SHORT),--short,)
 
 #: make data       what demo and bench run on, in target/data
 data:
 	tools/deps.sh data
 	tools/image.sh
+	tools/days.sh
 
 #: make install    what `make` built: PREFIX=/usr/local, LIBDIR, INCLUDEDIR, BINDIR, DATADIR, DESTDIR;
 #:                 install-strip, uninstall

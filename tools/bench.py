@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""hexz against the bare loop and against qemu-img, side by side in one run.
+"""hexz against the bare loop, qemu-img and, night after night, others, side by side in one run.
 
 Every contestant gets the same data from a warm page cache, the same two CPUs, and does
 not wait for the disk. Contestants take turns, and the median of their rounds counts:
@@ -7,7 +7,7 @@ what disturbs the machine disturbs all of them. The figures are ratios; seconds 
 about the machine than about the programs. A missed goal is told, and is no failure.
 
 The bare loop and the reads within one process are Rust programs, benches/floor.rs and
-benches/random_read.rs.
+benches/random_read.rs. Nightly snapshots are in bench_days.py.
 """
 
 import argparse
@@ -16,17 +16,14 @@ import os
 import pathlib
 import platform
 import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
 
+import bench_days
 import measure
+from contest import CPUS, DATA, ROOT, TOOL, Scores, allocated, race, show
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOOL = pathlib.Path((ROOT / "target/last-built").read_text().strip()) / "hexz"
-DATA = ROOT / "target/data"
-CPUS = set(sorted(os.sched_getaffinity(0))[:2])
 ROUNDS = 3
 
 # memory_limit's default and what may come on top, in MiB.
@@ -89,49 +86,6 @@ def lz4(threads):
     return hexz_build("--compression", "lz4", "--block-size", "64K", "--threads", str(threads))
 
 
-class Result:
-    """What the rounds of one contestant came to."""
-
-    def __init__(self, name):
-        self.name = name
-        self.times = []
-        self.peak_mib = 0.0
-        self.size = 0
-
-    @property
-    def seconds(self):
-        return statistics.median(self.times)
-
-
-def race(contestants, folder, rounds):
-    """Runs `contestants` (name: (command, source)) in turns; their last outputs stay in `folder`."""
-    results = {name: Result(name) for name in contestants}
-    for turn in range(rounds):
-        for name, (command, source) in contestants.items():
-            output = folder / name.replace(" ", "-")
-            output.unlink(missing_ok=True)
-            warm(source)
-            os.sync()  # what others have left to write is not this one's work
-            done = measure.run(command(source, output), cpus=CPUS)
-            results[name].times.append(done.seconds)
-            results[name].peak_mib = max(results[name].peak_mib, done.peak_mib)
-            results[name].size = output.stat().st_size
-        print(f"  round {turn + 1} of {rounds} done", flush=True)
-    return results
-
-
-def warm(path):
-    """Brings a file into the page cache."""
-    with open(path, "rb", buffering=0) as file:
-        buffer = bytearray(1 << 20)
-        while file.readinto(buffer):
-            pass
-
-
-def allocated(path):
-    return path.stat().st_blocks * 512
-
-
 def slice_of(disk, length=512 << 20, offset=512 << 20):
     """A part of the disk, sparse where it is zero."""
     part = DATA / "slice.raw"
@@ -147,41 +101,6 @@ def slice_of(disk, length=512 << 20, offset=512 << 20):
                     target.write(block)
         unfinished.rename(part)
     return part
-
-
-def show(results, source_bytes):
-    rows = [
-        [
-            result.name,
-            f"{result.seconds:.2f}",
-            f"{min(result.times):.2f} to {max(result.times):.2f}",
-            f"{source_bytes / 1e6 / result.seconds:.0f}",
-            f"{result.size / 1e6:.1f}",
-            f"{result.peak_mib:.0f}",
-        ]
-        for result in results.values()
-    ]
-    print(measure.table(["", "seconds", "from, to", "MB/s", "MB", "peak MiB"], rows))
-    print()
-
-
-class Scores:
-    """Ratios, and the goals that some of them have."""
-
-    def __init__(self):
-        self.rows = []
-
-    def at_least(self, what, ratio, goal):
-        self.rows.append([what, f"{ratio:.2f}", f">= {goal}", "met" if ratio >= goal else "missed"])
-
-    def at_most(self, what, ratio, goal):
-        self.rows.append([what, f"{ratio:.2f}", f"<= {goal}", "met" if ratio <= goal else "missed"])
-
-    def without_goal(self, what, ratio):
-        self.rows.append([what, f"{ratio:.2f}", "", ""])
-
-    def show(self):
-        print(measure.table(["ratio", "here", "goal", ""], self.rows))
 
 
 def bench_build(disk, floor_program, folder, rounds, scores):
@@ -329,26 +248,35 @@ def describe(disk, rounds):
     print()
 
 
+def bench_whole(disk, options, scores):
+    """Snapshots that lean on nothing."""
+    floor_program = bench_program("floor")
+    reads_program = bench_program("random_read")
+    with tempfile.TemporaryDirectory(dir=DATA) as scratch:
+        folder = pathlib.Path(scratch)
+        snapshot, sealed, password, qcow2 = bench_build(disk, floor_program, folder, options.rounds, scores)
+        bench_restore(disk, snapshot, qcow2, folder, options.rounds, scores)
+        bench_qcow2(qcow2, "zstd", folder, options.rounds, scores)
+        bench_qcow2(folder / "qemu-img--c-zlib", "zlib", folder, options.rounds, scores)
+        bench_reads(snapshot, sealed, password, reads_program)
+        if not options.short:
+            bench_sizes(disk, folder, scores)
+
+
 def main():
     parser = argparse.ArgumentParser(description="hexz against the bare loop and against qemu-img.")
-    parser.add_argument("--short", action="store_true", help="a slice of the disk, and no sizes of other data")
+    parser.add_argument("--short", action="store_true", help="a slice of the disk, no sizes of other data, 3 days")
+    parser.add_argument("--only-days", action="store_true", help="nightly snapshots, and nothing else")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     try:
         disk = slice_of(DATA / "disk.raw") if options.short else DATA / "disk.raw"
-        floor_program = bench_program("floor")
-        reads_program = bench_program("random_read")
         describe(disk, options.rounds)
         scores = Scores()
-        with tempfile.TemporaryDirectory(dir=DATA) as scratch:
-            folder = pathlib.Path(scratch)
-            snapshot, sealed, password, qcow2 = bench_build(disk, floor_program, folder, options.rounds, scores)
-            bench_restore(disk, snapshot, qcow2, folder, options.rounds, scores)
-            bench_qcow2(qcow2, "zstd", folder, options.rounds, scores)
-            bench_qcow2(folder / "qemu-img--c-zlib", "zlib", folder, options.rounds, scores)
-            bench_reads(snapshot, sealed, password, reads_program)
-            if not options.short:
-                bench_sizes(disk, folder, scores)
+        if not options.only_days:
+            bench_whole(disk, options, scores)
+        # A night takes each of the peers seconds: the short form has one round of them.
+        bench_days.bench_days(options.short, 1 if options.short else options.rounds, scores)
         scores.show()
     except (measure.Failed, subprocess.CalledProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)

@@ -2,7 +2,7 @@
 # Installs what a group of make targets needs and the machine lacks. Says nothing
 # when nothing is missing, so every target can call it first.
 #
-#   tools/deps.sh GROUP...      groups: build test data demo bench python lists
+#   tools/deps.sh GROUP...      groups: build test data demo bench peers python lists
 #
 # `python` makes the virtual environment of the tests, target/venv; `lists` refreshes
 # apt's lists of packages; the others are Debian packages. As root or through sudo.
@@ -22,8 +22,10 @@ packages_of() {
         [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     data) echo mmdebstrap mount qemu-system-x86 e2fsprogs iverilog python3 ca-certificates ;;
     demo) echo python3 time diffutils ;;
-    bench) echo qemu-utils python3 time ;;
-    *) die "unknown group '$1'; there are: build test data demo bench python lists" ;;
+    bench) echo qemu-utils python3 time diffutils ;;
+    # The last two are for building hexz-cli.
+    peers) echo restic borgbackup pkg-config libfuse3-dev ;;
+    *) die "unknown group '$1'; there are: build test data demo bench peers python lists" ;;
     esac
 }
 
@@ -73,7 +75,7 @@ make_venv() {
     cp "$requirements" "$venv/requirements.txt"
 }
 
-[ $# -gt 0 ] || die "name a group: build test data demo bench python lists"
+[ $# -gt 0 ] || die "name a group: build test data demo bench peers python lists"
 wanted=()
 for group in "$@"; do
     case $group in

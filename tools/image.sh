@@ -12,6 +12,7 @@
 # none half made. Packages come from the apt sources of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/apt_transport.sh
 
 data=$PWD/target/data
 guest=$PWD/tools/guest
@@ -35,13 +36,6 @@ debian_sources() {
     fi
     [ -n "$lines" ] || die "apt knows no Debian amd64 source; see sources.list(5)"
     printf '%s\n' "$lines"
-}
-
-# How this machine reaches its sources (a proxy, a mirror with an old date) holds for
-# the new root as well, but is not left in it.
-transport_options() {
-    apt-config dump --format '%f "%v";%n' Acquire |
-        grep -E '^Acquire::((http|https)::[^"]*[^:"] "[^"]+|Retries "|Check-(Valid-Until|Date) ")' || true
 }
 
 make_disk() {

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 class Run(NamedTuple):
     seconds: float
+    cpu_seconds: float
     peak_mib: float
     output: str
 
@@ -17,28 +18,30 @@ class Failed(Exception):
     """A program that was measured ended with an error."""
 
 
-def run(command, cpus=None):
+def run(command, cpus=None, env=None):
     """Runs `command` and returns its Run; raises Failed with what it printed.
 
-    `cpus` limits it to those CPUs. The memory is what GNU time reports: taken from
+    `cpus` limits it to those CPUs, `env` adds to its environment. The memory is what GNU time reports: taken from
     this process's own wait, it would be no less than what Python itself uses.
     """
     command = [os.fspath(word) for word in command]
     with tempfile.NamedTemporaryFile("r") as report:
         started = time.monotonic()
         done = subprocess.run(
-            ["/usr/bin/time", "-q", "-f", "%M", "-o", report.name, *command],
+            ["/usr/bin/time", "-q", "-f", "%M %U %S", "-o", report.name, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            env={**os.environ, **env} if env else None,
             preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None,
         )
         seconds = time.monotonic() - started
         if done.returncode != 0:
             raise Failed(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}")
-        return Run(seconds, int(report.read()) / 1024, done.stdout)
+        peak_kib, user, system = report.read().split()
+        return Run(seconds, float(user) + float(system), int(peak_kib) / 1024, done.stdout)
 
 
 def table(head, rows):

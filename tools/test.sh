@@ -92,7 +92,7 @@ lane_qcow2() {
     step 'fuzzing' tools/fuzz.sh short
 }
 
-step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/guest/finish.sh tools/guest/workload \
+step 'shell scripts' shellcheck --severity=warning .ci/run tools/*.sh tools/days/*.sh tools/guest/finish.sh tools/guest/workload \
     tests/examples.sh tools/install-test/debian_rust.sh tests/memory/run.sh tests/cpp/*.sh tests/qcow2/*.sh bindings/*/*.sh
 step 'Rust formatting' cargo fmt --check
 step 'formatting of fuzz targets' cargo fmt --check --manifest-path fuzz/Cargo.toml
