@@ -198,7 +198,7 @@ struct BuildReport {
     std::uint64_t bytes_read = 0;      ///< From the sources; holes are not read.
     std::uint64_t bytes_zero = 0;      ///< Logical bytes of zeros and holes.
     std::uint64_t bytes_duplicate = 0; ///< Logical bytes found elsewhere in this snapshot.
-    std::uint64_t bytes_inherited = 0; ///< Logical bytes that the parent has.
+    std::uint64_t bytes_inherited = 0; ///< Logical bytes that the parent, a base or what those lean on has.
     std::uint64_t bytes_unique = 0;    ///< Logical bytes that were new, before compression.
     std::uint64_t bytes_stored = 0;    ///< The same after compression.
     std::uint64_t bytes_dead = 0;      ///< Stored bytes that no stream refers to any more.
@@ -417,6 +417,14 @@ struct BuildOptions {
     const Cancel *cancel = nullptr;
     std::vector<StreamInput> streams{}; ///< Behind disk and memory; at most 256 in all.
     std::optional<Sink> sink{}; ///< Takes the snapshot in place of output, which is empty then.
+    /** What it shall store the differences to: a path, or a Snapshot. Not both. One that is encrypted asks
+     * password for its own, with PasswordPurpose::parent. */
+    std::optional<std::string> parent{};
+    const Snapshot *parent_snapshot = nullptr;
+    /** More snapshots whose content is not stored again. These and parent_snapshot may be destroyed once the call
+     * returned. */
+    std::vector<const Snapshot *> bases{};
+    bool fold = false; ///< Where those are more than 64 together, store anew what the least-giving ones have.
 };
 
 struct OpenOptions {
@@ -1165,64 +1173,91 @@ inline std::int32_t detail::Ancestors::on_ancestor(void *self, hexz_ancestor *as
 
 // Building and passwords ------------------------------------------------------------------------
 
-/**
- * Builds a snapshot file. Returns when it is complete, with its name and, unless sync is off, on stable
- * storage; threads it started are gone then. After an error there is no new file and an old one
- * is as it was, but for the exception that hexz_build() tells of. A callback that throws in the
- * very last moment, when the file gets its name, does not undo it.
- */
-inline BuildReport build(const BuildOptions &options)
-{
-    hexz_profile custom = HEXZ_INIT(hexz_profile);
-    hexz_build_report report = HEXZ_INIT(hexz_build_report);
-    detail::Callbacks callbacks(&options.progress, &options.password);
+namespace detail {
 
+/** Options of a build as C takes them; stays where it is until the build is over, and `options` with it. */
+class CBuild {
+public:
+    explicit CBuild(const BuildOptions &options) : callbacks(&options.progress, &options.password)
+    {
+        opts.source = options.source.empty() ? nullptr : c_string(options.source, "the source's path");
+        opts.memory = options.memory ? c_string(*options.memory, "the memory dump's path") : nullptr;
+        if (options.sink)
+            opts.sink = sink_.emplace(*options.sink, callbacks).get();
+        if (!options.sink || !options.output.empty())
+            opts.output = c_string(options.output, "the output's path");
+        if (const Profile *profile = std::get_if<Profile>(&options.profile))
+            give_custom(*profile);
+        else
+            opts.profile = c_string(std::get<std::string>(options.profile), "the profile's name");
+        opts.flags = (options.encrypt ? HEXZ_BUILD_ENCRYPT : 0u) | (options.cdc ? HEXZ_BUILD_CDC : 0u) |
+                     (options.overwrite ? HEXZ_BUILD_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_BUILD_NO_SYNC) |
+                     (options.allow_backing ? HEXZ_BUILD_ALLOW_BACKING : 0u) |
+                     (options.force_share ? HEXZ_BUILD_FORCE_SHARE : 0u) |
+                     (options.allow_change ? HEXZ_BUILD_ALLOW_CHANGE : 0u) |
+                     (options.fold ? HEXZ_BUILD_FOLD : 0u);
+        opts.source_format = static_cast<std::uint32_t>(options.source_format);
+        opts.threads = options.threads;
+        opts.memory_limit = options.memory_limit;
+        opts.kdf_memory_kib = options.kdf.memory_kib;
+        opts.kdf_passes = options.kdf.passes;
+        opts.kdf_lanes = options.kdf.lanes;
+        opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
+        for (const StreamInput &input : options.streams) {
+            streams_.push_back(std::make_unique<CStream>(input, callbacks));
+            pointers_.push_back(streams_.back()->get());
+        }
+        opts.streams = pointers_.data();
+        opts.stream_count = pointers_.size();
+        opts.parent = options.parent ? c_string(*options.parent, "the parent's path") : nullptr;
+        if (options.parent_snapshot)
+            opts.parent_snapshot = open(*options.parent_snapshot, "the parent");
+        for (const Snapshot *base : options.bases) {
+            if (!base)
+                throw Error(Status::invalid_argument, "a base is no snapshot");
+            bases_.push_back(open(*base, "a base"));
+        }
+        opts.bases = bases_.data();
+        opts.base_count = bases_.size();
+        callbacks.give_progress(opts);
+        callbacks.give_password(opts);
+    }
+    CBuild(const CBuild &) = delete;
+    CBuild &operator=(const CBuild &) = delete;
+
+    Callbacks callbacks;
     hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
-    opts.source = options.source.empty() ? nullptr : detail::c_string(options.source, "the source's path");
-    opts.memory = options.memory ? detail::c_string(*options.memory, "the memory dump's path") : nullptr;
-    std::optional<detail::CSink> sink;
-    if (options.sink)
-        opts.sink = sink.emplace(*options.sink, callbacks).get();
-    if (!options.sink || !options.output.empty())
-        opts.output = detail::c_string(options.output, "the output's path");
-    if (const Profile *profile = std::get_if<Profile>(&options.profile)) {
-        custom.compression = static_cast<std::uint32_t>(profile->compression);
-        custom.level = profile->level;
-        custom.block_size = profile->block_size;
-        custom.dictionary = profile->dictionary ? 1 : 0;
-        custom.cdc_min = profile->cdc_min;
-        custom.cdc_avg = profile->cdc_avg;
-        custom.cdc_max = profile->cdc_max;
-        custom.features = profile->features;
-        opts.custom = &custom;
-    } else {
-        opts.profile = detail::c_string(std::get<std::string>(options.profile), "the profile's name");
-    }
-    opts.flags = (options.encrypt ? HEXZ_BUILD_ENCRYPT : 0u) | (options.cdc ? HEXZ_BUILD_CDC : 0u) |
-                 (options.overwrite ? HEXZ_BUILD_OVERWRITE : 0u) | (options.sync ? 0u : HEXZ_BUILD_NO_SYNC) |
-                 (options.allow_backing ? HEXZ_BUILD_ALLOW_BACKING : 0u) |
-                 (options.force_share ? HEXZ_BUILD_FORCE_SHARE : 0u) |
-                 (options.allow_change ? HEXZ_BUILD_ALLOW_CHANGE : 0u);
-    opts.source_format = static_cast<std::uint32_t>(options.source_format);
-    opts.threads = options.threads;
-    opts.memory_limit = options.memory_limit;
-    opts.kdf_memory_kib = options.kdf.memory_kib;
-    opts.kdf_passes = options.kdf.passes;
-    opts.kdf_lanes = options.kdf.lanes;
-    opts.cancel = options.cancel ? options.cancel->handle() : nullptr;
-    opts.report = &report;
-    std::vector<std::unique_ptr<detail::CStream>> streams;
-    std::vector<const hexz_stream *> pointers;
-    for (const StreamInput &input : options.streams) {
-        streams.push_back(std::make_unique<detail::CStream>(input, callbacks));
-        pointers.push_back(streams.back()->get());
-    }
-    opts.streams = pointers.data();
-    opts.stream_count = pointers.size();
-    callbacks.give_progress(opts);
-    callbacks.give_password(opts);
-    callbacks.check(hexz_build(&opts));
 
+private:
+    static const hexz_snapshot *open(const Snapshot &snapshot, const char *what)
+    {
+        if (!snapshot.handle())
+            throw Error(Status::invalid_argument, std::string(what) + " is a snapshot that was moved from");
+        return snapshot.handle();
+    }
+
+    void give_custom(const Profile &profile) noexcept
+    {
+        custom_.compression = static_cast<std::uint32_t>(profile.compression);
+        custom_.level = profile.level;
+        custom_.block_size = profile.block_size;
+        custom_.dictionary = profile.dictionary ? 1 : 0;
+        custom_.cdc_min = profile.cdc_min;
+        custom_.cdc_avg = profile.cdc_avg;
+        custom_.cdc_max = profile.cdc_max;
+        custom_.features = profile.features;
+        opts.custom = &custom_;
+    }
+
+    hexz_profile custom_ = HEXZ_INIT(hexz_profile);
+    std::optional<CSink> sink_;
+    std::vector<std::unique_ptr<CStream>> streams_;
+    std::vector<const hexz_stream *> pointers_;
+    std::vector<const hexz_snapshot *> bases_;
+};
+
+inline BuildReport build_report(const hexz_build_report &report)
+{
     const auto nanoseconds = [](std::uint64_t count) {
         return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(count));
     };
@@ -1236,7 +1271,7 @@ inline BuildReport build(const BuildOptions &options)
     result.bytes_dead = report.bytes_dead;
     result.blocks = report.blocks;
     result.file_size = report.file_size;
-    result.root = detail::root(report.root);
+    result.root = root(report.root);
     result.read = nanoseconds(report.read_ns);
     result.hash = nanoseconds(report.hash_ns);
     result.compress = nanoseconds(report.compress_ns);
@@ -1245,6 +1280,23 @@ inline BuildReport build(const BuildOptions &options)
     result.sync = nanoseconds(report.sync_ns);
     result.total = nanoseconds(report.total_ns);
     return result;
+}
+
+} // namespace detail
+
+/**
+ * Builds a snapshot file. Returns when it is complete, with its name and, unless sync is off, on stable
+ * storage; threads it started are gone then. After an error there is no new file and an old one
+ * is as it was, but for the exception that hexz_build() tells of. A callback that throws in the
+ * very last moment, when the file gets its name, does not undo it.
+ */
+inline BuildReport build(const BuildOptions &options)
+{
+    hexz_build_report report = HEXZ_INIT(hexz_build_report);
+    detail::CBuild call(options);
+    call.opts.report = &report;
+    call.callbacks.check(hexz_build(&call.opts));
+    return detail::build_report(report);
 }
 
 /**

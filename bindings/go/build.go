@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime"
 	"time"
@@ -28,6 +29,23 @@ type BuildOptions struct {
 	// Output is the snapshot file to make. It appears complete or not at all,
 	// with mode 0600 less the umask.
 	Output string
+
+	// Parent is a snapshot to store only the differences to, or "": what it or
+	// one that it leans on has, in the stream of the same name at the same place
+	// or anywhere, is not stored again. The new snapshot leans on those of them
+	// that it refers to, and is read with them. If one is encrypted, the new one
+	// must be: Encryption.Password is asked for its password too.
+	Parent string
+	// ParentSnapshot is the same, open already, or nil; not both.
+	ParentSnapshot *Snapshot
+	// Bases are open snapshots in which content is looked for besides the
+	// parent's, anywhere in them. They and ParentSnapshot may be closed once the
+	// call returned. Whose ancestors lie far is opened with
+	// [OpenOptions.Ancestor] first.
+	Bases []*Snapshot
+	// Fold: where Parent and Bases have more than 64 ancestors together, what
+	// the least-giving ones have is stored anew, in place of [ErrParent].
+	Fold bool
 
 	// Profile is the name of a profile; "": "generic". Not with Custom.
 	Profile string
@@ -92,10 +110,15 @@ type BuildReport struct {
 	// BytesDuplicate are logical bytes that were found elsewhere in this
 	// snapshot.
 	BytesDuplicate int64
+	// BytesInherited are logical bytes that the parent, a base or what those
+	// lean on has.
+	BytesInherited int64
 	// BytesUnique are logical bytes that were new, before compression.
 	BytesUnique int64
 	// BytesStored are the same after compression.
 	BytesStored int64
+	// BytesDead are stored bytes that no stream refers to any more.
+	BytesDead int64
 	// Blocks stored.
 	Blocks int64
 	// FileSize is the length of the snapshot file.
@@ -156,6 +179,8 @@ func build(ctx context.Context, sink io.Writer, options *BuildOptions) (*BuildRe
 	}
 	leave := giveStreams(options.Streams, &a, c, &opts)
 	defer leave()
+	leaveParents := options.giveParents(&a, &opts)
+	defer leaveParents()
 	if err := a.err(); err != nil {
 		return nil, err
 	}
@@ -181,7 +206,8 @@ func (o *BuildOptions) inC(a *arguments) C.hexz_build_opts {
 			flag(o.NoSync, C.HEXZ_BUILD_NO_SYNC) |
 			flag(o.AllowBacking, C.HEXZ_BUILD_ALLOW_BACKING) |
 			flag(o.ForceShare, C.HEXZ_BUILD_FORCE_SHARE) |
-			flag(o.AllowChange, C.HEXZ_BUILD_ALLOW_CHANGE),
+			flag(o.AllowChange, C.HEXZ_BUILD_ALLOW_CHANGE) |
+			flag(o.Fold, C.HEXZ_BUILD_FOLD),
 		source:        a.optional("Source", o.Source),
 		memory:        a.optional("Memory", o.Memory),
 		output:        a.optional("Output", o.Output),
@@ -189,6 +215,7 @@ func (o *BuildOptions) inC(a *arguments) C.hexz_build_opts {
 		source_format: C.uint32_t(o.SourceFormat),
 		threads:       a.uint32("Threads", o.Threads),
 		memory_limit:  a.uint64("MemoryLimit", o.MemoryLimit),
+		parent:        a.optional("Parent", o.Parent),
 	}
 	if o.Encryption != nil {
 		o.Encryption.KDF.fill(a, &opts.kdf_memory_kib, &opts.kdf_passes, &opts.kdf_lanes)
@@ -196,13 +223,51 @@ func (o *BuildOptions) inC(a *arguments) C.hexz_build_opts {
 	return opts
 }
 
+// giveParents puts open snapshots to lean on into options. What it returns is
+// called after the call.
+func (o *BuildOptions) giveParents(a *arguments, opts *C.hexz_build_opts) func() {
+	var entered []*Snapshot
+	enter := func(what string, s *Snapshot) *C.hexz_snapshot {
+		if s == nil {
+			a.fail(invalid("%s is nil", what))
+			return nil
+		}
+		handle, err := s.enter()
+		if err != nil {
+			a.fail(closed(s.path))
+			return nil
+		}
+		entered = append(entered, s)
+		return handle
+	}
+	if o.ParentSnapshot != nil {
+		opts.parent_snapshot = enter("ParentSnapshot", o.ParentSnapshot)
+	}
+	if len(o.Bases) > 0 {
+		size := unsafe.Sizeof((*C.hexz_snapshot)(nil))
+		list := unsafe.Slice((**C.hexz_snapshot)(a.zeroed(uintptr(len(o.Bases))*size)), len(o.Bases))
+		for i, base := range o.Bases {
+			list[i] = enter(fmt.Sprintf("Bases[%d]", i), base)
+		}
+		opts.bases = &list[0]
+		opts.base_count = C.size_t(len(list))
+	}
+	return func() {
+		for _, s := range entered {
+			s.leave()
+		}
+	}
+}
+
 func reportOf(r *C.hexz_build_report) *BuildReport {
 	return &BuildReport{
 		BytesRead:      int64(r.bytes_read),
 		BytesZero:      int64(r.bytes_zero),
 		BytesDuplicate: int64(r.bytes_duplicate),
+		BytesInherited: int64(r.bytes_inherited),
 		BytesUnique:    int64(r.bytes_unique),
 		BytesStored:    int64(r.bytes_stored),
+		BytesDead:      int64(r.bytes_dead),
 		Blocks:         int64(r.blocks),
 		FileSize:       int64(r.file_size),
 		Root:           rootOf(&r.root),

@@ -44,6 +44,9 @@ const (
 	PurposeCreate Purpose = C.HEXZ_PASSWORD_CREATE
 	// PurposeOpen: the password of an encrypted snapshot.
 	PurposeOpen Purpose = C.HEXZ_PASSWORD_OPEN
+	// PurposeParent: the password of an encrypted parent or base, for a snapshot
+	// that leans on it.
+	PurposeParent Purpose = C.HEXZ_PASSWORD_PARENT
 )
 
 // String is a word for people.
@@ -53,6 +56,8 @@ func (p Purpose) String() string {
 		return "create"
 	case PurposeOpen:
 		return "open"
+	case PurposeParent:
+		return "parent"
 	}
 	return fmt.Sprintf("purpose %d", uint32(p))
 }
@@ -75,7 +80,8 @@ func Password(password []byte) PasswordFunc {
 
 // Encryption is a new password, and what guessing it costs.
 type Encryption struct {
-	// Password supplies it, asked with PurposeCreate.
+	// Password supplies it, asked with PurposeCreate; before that, with
+	// PurposeParent, those of encrypted snapshots that the new one is built on.
 	Password PasswordFunc
 	// KDF is the cost; zero is the default.
 	KDF KDF

@@ -41,9 +41,10 @@ type Source struct {
 	ReaderAt io.ReaderAt
 	// Size in bytes.
 	Size int64
-	// ExtentAt tells what is at offset, ExtentData or ExtentZero, and for how
-	// many bytes, 1 or more. length is how much is asked about; less will do.
-	// What is zero is not read. Called by one goroutine at a time. nil: all is
+	// ExtentAt tells what is at offset, ExtentData, ExtentZero or, with a parent,
+	// ExtentParent (its bytes at this place), and for how many bytes, 1 or more.
+	// length is how much is asked about; less will do. What is no data is not
+	// read. Called by one goroutine at a time. nil: all is
 	// data.
 	ExtentAt func(offset, length int64) (ExtentKind, int64, error)
 }

@@ -202,3 +202,159 @@ TEST(differences_of_two_snapshots)
     CHECK_EQ(same.size, to.size() - 5);
     CHECK_EQ(THROWN(hexz::Error, hexz::diff(from, to, to.size())).status(), hexz::Status::out_of_range);
 }
+
+namespace {
+
+// A disk, a snapshot of it, and the disk with a page changed.
+struct Days {
+    explicit Days(const hexz::PasswordCallback &secret = {})
+    {
+        put(folder / "day1.raw", disk());
+        hexz::BuildOptions options = build_of(folder / "day1.raw", folder / "day1.hxz");
+        seal(options, secret);
+        hexz::build(options);
+        changed = disk();
+        changed.replace(40960, 4096, noise(4096, 77));
+        put(folder / "day2.raw", changed);
+    }
+    static void seal(hexz::BuildOptions &options, const hexz::PasswordCallback &secret)
+    {
+        options.encrypt = secret != nullptr;
+        options.password = secret;
+        options.kdf = cheap;
+    }
+    hexz::BuildOptions second() const { return build_of(folder / "day2.raw", folder / "day2.hxz"); }
+
+    void hold(const hexz::OpenOptions &options = {}) const
+    {
+        const hexz::Snapshot child(folder / "day2.hxz", options);
+        CHECK(all_of(child.stream("disk")) == changed);
+        child.verify();
+    }
+
+    Folder folder;
+    Bytes changed;
+};
+
+} // namespace
+
+TEST(differences_to_a_parent_are_built)
+{
+    const Days days;
+    hexz::BuildOptions options = days.second();
+    options.parent = days.folder / "day1.hxz";
+    const hexz::BuildReport report = hexz::build(options);
+    CHECK_EQ(report.bytes_unique, 4096u);
+    CHECK_EQ(report.bytes_zero + report.bytes_duplicate + report.bytes_inherited + report.bytes_unique, days.changed.size());
+    const Bytes bytes = get(options.output);
+    const hexz::Snapshot first(days.folder / "day1.hxz");
+    {
+        const hexz::Snapshot child(options.output);
+        CHECK(all_of(child.stream("disk")) == days.changed);
+        CHECK(child.info().parent_root == first.info().root);
+    }
+    // Open already, the file is the same; both are refused.
+    options.overwrite = true;
+    options.parent_snapshot = &first;
+    CHECK_EQ(THROWN(hexz::Error, hexz::build(options)).status(), hexz::Status::invalid_argument);
+    options.parent.reset();
+    hexz::build(options);
+    CHECK(get(options.output) == bytes);
+    // Folding without too many of them changes nothing.
+    options.fold = true;
+    hexz::build(options);
+    CHECK(get(options.output) == bytes);
+}
+
+TEST(content_of_bases_is_not_stored_again)
+{
+    const Days days;
+    Bytes moved = noise(4096, 5) + disk();
+    put(days.folder / "day2.raw", moved);
+    hexz::BuildOptions options = days.second();
+    std::optional<hexz::Snapshot> first(std::in_place, days.folder / "day1.hxz");
+    options.bases = {&*first, &*first};
+    CHECK_EQ(hexz::build(options).bytes_unique, 4096u);
+    first.reset();
+    const hexz::Snapshot child(options.output);
+    CHECK_EQ(child.info().ancestor_count, 1u);
+    CHECK(!child.info().parent_root);
+    CHECK(all_of(child.stream("disk")) == moved);
+}
+
+TEST(a_source_says_what_is_its_parents)
+{
+    const Days days;
+    hexz::BuildOptions options = days.second();
+    options.source.clear();
+    options.parent = days.folder / "day1.hxz";
+    std::uint64_t read = 0;
+    hexz::Source source;
+    source.size = days.changed.size();
+    source.read_at = [&](std::uint64_t offset, void *data, std::size_t len) {
+        read += len;
+        days.changed.copy(static_cast<char *>(data), len, offset);
+    };
+    source.extent_at = [](std::uint64_t offset, std::uint64_t len) -> hexz::SourceRun {
+        if (offset < 40960)
+            return {hexz::ExtentKind::parent, 40960 - offset};
+        if (offset < 45056)
+            return {hexz::ExtentKind::data, 45056 - offset};
+        return {hexz::ExtentKind::parent, len};
+    };
+    options.streams = {{"disk", source, hexz::StreamKind::disk}};
+    CHECK_EQ(hexz::build(options).bytes_read, 4096u);
+    CHECK_EQ(read, 4096u);
+    days.hold();
+    options.overwrite = true;
+    options.parent.reset();
+    CHECK_EQ(THROWN(hexz::Error, hexz::build(options)).status(), hexz::Status::source);
+}
+
+TEST(parents_that_cannot_be)
+{
+    const Days days;
+    hexz::BuildOptions options = days.second();
+    const auto refused = [&](hexz::Status status) {
+        CHECK_EQ(THROWN(hexz::Error, hexz::build(options)).status(), status);
+        CHECK(!std::filesystem::exists(options.output));
+    };
+    options.parent = days.folder / "absent";
+    refused(hexz::Status::parent);
+    options.parent = std::string("a\0b", 3);
+    refused(hexz::Status::invalid_argument);
+    options.parent.reset();
+    hexz::Snapshot first(days.folder / "day1.hxz");
+    const hexz::Snapshot taken = std::move(first);
+    options.parent_snapshot = &first;
+    refused(hexz::Status::invalid_argument);
+    options.parent_snapshot = nullptr;
+    options.bases = {&taken, &first};
+    refused(hexz::Status::invalid_argument);
+    options.bases = {nullptr};
+    refused(hexz::Status::invalid_argument);
+    options.bases.assign(65, &taken);
+    refused(hexz::Status::parent);
+}
+
+TEST(an_encrypted_parent_is_asked_for_before_the_new_password)
+{
+    const Days days(password("old"));
+    hexz::BuildOptions options = days.second();
+    options.parent = days.folder / "day1.hxz";
+    CHECK_EQ(THROWN(hexz::Error, hexz::build(options)).status(), hexz::Status::invalid_argument);
+    std::vector<hexz::PasswordPurpose> asked;
+    Days::seal(options, [&](const hexz::PasswordRequest &request) -> std::optional<std::string> {
+        asked.push_back(request.purpose);
+        CHECK(request.purpose == hexz::PasswordPurpose::create || contains(request.path, "day1.hxz"));
+        return request.purpose == hexz::PasswordPurpose::create ? "new" : request.attempt == 0 ? "wrong" : "old";
+    });
+    CHECK_EQ(hexz::build(options).bytes_unique, 4096u);
+    using Purpose = hexz::PasswordPurpose;
+    CHECK(asked == std::vector<Purpose>{Purpose::parent, Purpose::parent, Purpose::create});
+    days.hold({password("new")});
+    // What it throws comes out.
+    options.overwrite = true;
+    options.password = [](const hexz::PasswordRequest &) -> std::optional<std::string> { throw CatalogueGone{9}; };
+    CHECK_EQ(THROWN(CatalogueGone, hexz::build(options)).value, 9);
+}

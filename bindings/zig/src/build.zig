@@ -3,6 +3,7 @@
 const c = @import("c.zig");
 const Error = @import("status.zig").Error;
 const check = @import("failure.zig").check;
+const refuse = @import("failure.zig").refuse;
 const mirror = @import("mirror.zig");
 const Text = @import("text.zig").Text;
 const Cancel = @import("cancel.zig").Cancel;
@@ -11,6 +12,7 @@ const Keyring = @import("password.zig").Keyring;
 const ProfileChoice = @import("profile.zig").ProfileChoice;
 const ProgressCallback = @import("progress.zig").ProgressCallback;
 const Root = @import("snapshot.zig").Root;
+const Snapshot = @import("snapshot.zig").Snapshot;
 const Sink = @import("sink.zig").Sink;
 const CStreams = @import("source.zig").CStreams;
 const StreamInput = @import("source.zig").StreamInput;
@@ -64,6 +66,18 @@ pub const BuildOptions = struct {
     threads: u32 = 0,
     /// Bytes of memory for the work, for any size of source; 0: 256 MiB.
     memory_limit: u64 = 0,
+    /// A snapshot to store only the differences to: what it or one that it leans on has, in the stream of the
+    /// same name at the same place or anywhere, is not stored again. If it is encrypted, `encrypt` must be
+    /// given: its password is asked for the parent's too, with `.parent`.
+    parent: ?[]const u8 = null,
+    /// The same, open already; not both. It may be closed once the build is over.
+    parent_snapshot: ?Snapshot = null,
+    /// More snapshots in which content is looked for, anywhere in them. Each may be closed once the build is
+    /// over.
+    bases: []const Snapshot = &.{},
+    /// Where parent and bases have more than 64 ancestors together, what the least-giving ones have is
+    /// stored anew, in place of `error.ParentFailed`.
+    fold: bool = false,
     progress: ?ProgressCallback = null,
     /// Stops the build when triggered. Must live until `build` returns.
     cancel: ?Cancel = null,
@@ -77,6 +91,7 @@ pub const BuildOptions = struct {
         if (options.allow_backing) bits |= c.HEXZ_BUILD_ALLOW_BACKING;
         if (options.force_share) bits |= c.HEXZ_BUILD_FORCE_SHARE;
         if (options.allow_change) bits |= c.HEXZ_BUILD_ALLOW_CHANGE;
+        if (options.fold) bits |= c.HEXZ_BUILD_FOLD;
         return bits;
     }
 };
@@ -89,7 +104,7 @@ pub const BuildReport = struct {
     bytes_zero: u64,
     /// Logical bytes that were found elsewhere in this snapshot.
     bytes_duplicate: u64,
-    /// Logical bytes that the parent has.
+    /// Logical bytes that the parent, a base or what those lean on has.
     bytes_inherited: u64,
     /// Logical bytes that were new, before compression.
     bytes_unique: u64,
@@ -124,46 +139,72 @@ pub const BuildReport = struct {
 /// output is as it was. The password is asked for, and the callbacks run, on this thread,
 /// but those of a `Source` that is concurrent.
 pub fn build(options: BuildOptions) Error!BuildReport {
-    var texts: [4]Text = @splat(.{});
-    var opts = mirror.sized(c.hexz_build_opts);
-    opts.flags = options.flags();
-    if (options.source.len > 0 or options.streams.len == 0) opts.source = try texts[0].set(options.source);
-    opts.memory = try texts[1].setOptional(options.memory);
-    if (options.output.len > 0) opts.output = try texts[2].set(options.output);
-    var sink: c.hexz_sink = undefined;
-    if (options.sink) |*some| {
-        sink = some.toC();
-        opts.sink = &sink;
-    }
-    var custom: c.hexz_profile = undefined;
-    switch (options.profile) {
-        .name => |name| opts.profile = try texts[3].set(name),
-        .custom => |profile| {
-            custom = profile.toC();
-            opts.custom = &custom;
-        },
-    }
-    opts.source_format = @backingInt(options.format);
-    opts.threads = options.threads;
-    opts.memory_limit = options.memory_limit;
-    var keyring: Keyring = .{};
-    if (options.encrypt) |encryption| {
-        keyring.create = encryption.password;
-        opts.password = Keyring.answer;
-        opts.password_data = &keyring;
-        opts.kdf_memory_kib = encryption.kdf.memory_kib;
-        opts.kdf_passes = encryption.kdf.passes;
-        opts.kdf_lanes = encryption.kdf.lanes;
-    }
-    if (options.progress) |progress| {
-        opts.progress = progress.function;
-        opts.progress_data = progress.context;
-    }
-    if (options.cancel) |cancel| opts.cancel = cancel.handle;
+    var call: CBuild = undefined;
+    try call.set(&options);
+    if (options.source.len == 0 and options.streams.len == 0) call.opts.source = "";
     var report = mirror.sized(c.hexz_build_report);
-    opts.report = &report;
-    var streams: CStreams = .{};
-    try streams.set(options.streams, &opts);
-    try check(c.hexz_build(&opts));
+    call.opts.report = &report;
+    try check(c.hexz_build(&call.opts));
     return mirror.fromC(BuildReport, report);
 }
+
+/// Options of a build as C takes them. They point into this and into the `BuildOptions`, which both stay where they
+/// are until the build is over.
+pub const CBuild = struct {
+    opts: c.hexz_build_opts,
+    texts: [5]Text,
+    sink: c.hexz_sink,
+    custom: c.hexz_profile,
+    keyring: Keyring,
+    streams: CStreams,
+    bases: [bases_most]*const c.hexz_snapshot,
+
+    /// One more than a snapshot leans on: the library says what is wrong with that.
+    const bases_most = 65;
+
+    pub fn set(call: *CBuild, options: *const BuildOptions) Error!void {
+        call.texts = @splat(.{});
+        const texts = &call.texts;
+        call.opts = mirror.sized(c.hexz_build_opts);
+        const opts = &call.opts;
+        opts.flags = options.flags();
+        if (options.source.len > 0) opts.source = try texts[0].set(options.source);
+        opts.memory = try texts[1].setOptional(options.memory);
+        if (options.output.len > 0) opts.output = try texts[2].set(options.output);
+        if (options.sink) |*sink| {
+            call.sink = sink.toC();
+            opts.sink = &call.sink;
+        }
+        switch (options.profile) {
+            .name => |name| opts.profile = try texts[3].set(name),
+            .custom => |profile| {
+                call.custom = profile.toC();
+                opts.custom = &call.custom;
+            },
+        }
+        opts.source_format = @backingInt(options.format);
+        opts.threads = options.threads;
+        opts.memory_limit = options.memory_limit;
+        opts.parent = try texts[4].setOptional(options.parent);
+        if (options.parent_snapshot) |parent| opts.parent_snapshot = parent.handle;
+        if (options.bases.len > bases_most) return refuse("more than 65 bases");
+        for (options.bases, 0..) |base, i| call.bases[i] = base.handle;
+        if (options.bases.len > 0) opts.bases = &call.bases;
+        opts.base_count = options.bases.len;
+        if (options.encrypt) |encryption| {
+            call.keyring = .{ .create = encryption.password, .open = encryption.password };
+            opts.password = Keyring.answer;
+            opts.password_data = &call.keyring;
+            opts.kdf_memory_kib = encryption.kdf.memory_kib;
+            opts.kdf_passes = encryption.kdf.passes;
+            opts.kdf_lanes = encryption.kdf.lanes;
+        }
+        if (options.progress) |progress| {
+            opts.progress = progress.function;
+            opts.progress_data = progress.context;
+        }
+        if (options.cancel) |cancel| opts.cancel = cancel.handle;
+        call.streams = .{};
+        try call.streams.set(options.streams, opts);
+    }
+};

@@ -10,7 +10,7 @@ pub const PasswordPurpose = enum(u32) {
     create = c.HEXZ_PASSWORD_CREATE,
     /// The password of an encrypted snapshot.
     open = c.HEXZ_PASSWORD_OPEN,
-    /// The password of an encrypted parent.
+    /// The password of an encrypted parent or base, for a snapshot that leans on it.
     parent = c.HEXZ_PASSWORD_PARENT,
     _,
 };
@@ -77,7 +77,8 @@ pub const Kdf = struct {
     lanes: u32 = 0,
 };
 
-/// A password to encrypt with, and its cost.
+/// A password to encrypt with, and its cost. Encrypted snapshots that the new one is built on are opened with it
+/// too: a callback is told which is asked for.
 pub const Encryption = struct {
     password: Password,
     kdf: Kdf = .{},

@@ -9,6 +9,7 @@ test {
     _ = @import("streams.zig");
     _ = @import("sinks.zig");
     _ = @import("thin.zig");
+    _ = @import("lean.zig");
     _ = @import("threads.zig");
     _ = @import("hostile.zig");
 }
