@@ -37,6 +37,26 @@ refuse "nothing was made of those" test -e x
 expect "folding what need not be folded" 0 '' hexz build day2 fold.hxz --parent one.hxz --fold
 check "it is the same" cmp two.hxz fold.hxz
 
+# A page is new each day, so that each day is leaned on: past 64 the chain goes on when folded.
+mkdir days
+python3 - <<'PYTHON'
+import random
+rng = random.Random(3)
+for day in range(67):
+    open("page", "ab").write(rng.randbytes(4096))
+    open(f"days/{day}.raw", "wb").write(open("page", "rb").read())
+PYTHON
+hexz build days/0.raw days/0.hxz -q --no-sync
+for ((day = 1; day <= 64; day++)); do hexz build "days/$day.raw" "days/$day.hxz" -q --no-sync --parent "days/$((day - 1)).hxz"; done
+hexz info days/64.hxz --json >info.json
+json "a chain of 65" info.json "len(d['ancestors']) == 64"
+expect "one more" 1 "set --fold" hexz build days/65.raw x --parent days/64.hxz
+refuse "nothing was made of it" test -e x
+expect "folded" 0 '' hexz build days/65.raw days/65.hxz --parent days/64.hxz --fold -q
+check "its bytes" cmp days/65.raw <(hexz cat days/65.hxz)
+expect "flattened" 0 '' hexz flatten days/65.hxz days/alone.hxz -q
+check "its bytes" cmp days/65.raw <(hexz cat days/alone.hxz)
+
 # Far ones: the parent's own parent lies elsewhere.
 mkdir far
 mv one.hxz far
