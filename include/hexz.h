@@ -740,9 +740,10 @@ typedef struct hexz_build_opts {
     const hexz_cancel *cancel;
     /**
      * A snapshot to store only the differences to, or NULL: what it or one that it leans on has, in
-     * the stream of the same name at the same place or anywhere, is not stored again. It is found
-     * by its hash, and the block that it lies in is decoded and hashed once before it counts. The
-     * new snapshot leans on those of them that it refers to, and records their file names as hints.
+     * the stream of the same name at the same place or anywhere, is not stored again. At the same
+     * place bytes are compared; anywhere else they are found by their hash, and the block that they
+     * lie in is decoded and hashed once before they count. The new snapshot leans on those of them
+     * that it refers to, and records their file names as hints.
      */
     const char *parent;
     /** The same as an open handle, or NULL; not both. It may be closed once the call returned. */

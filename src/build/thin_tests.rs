@@ -247,6 +247,42 @@ fn one_page_changed_is_one_page_stored() {
     case.is("child", &content);
 }
 
+/// Bytes are compared at the same place, so that it does not matter what they were cut into, nor
+/// where the parent's stream ends.
+#[test]
+fn units_of_another_kind_are_found_at_the_same_place() {
+    let folder = Folder::new("lean-kinds");
+    let mut case = Case::new(&folder);
+    // In one extent, which is all that a chunk may lie in.
+    let content = text(1, 300 * PAGE + 123);
+    for (theirs, ours) in [
+        (UnitKind::Chunk, UnitKind::Page),
+        (UnitKind::Page, UnitKind::Chunk),
+        (UnitKind::Page, UnitKind::Page),
+        (UnitKind::Chunk, UnitKind::Chunk),
+    ] {
+        case.units = theirs;
+        case.build("first", &content, Parents::default()).unwrap();
+        case.units = ours;
+        let path = case.path("first");
+        let report = case.build("child", &content, on(&path)).unwrap();
+        assert_eq!(report.bytes_unique, 0, "{theirs:?} {ours:?}");
+        case.is("child", &content);
+        // Shorter and longer in the middle of a page.
+        for len in [content.len() - 300, content.len() - 3 * PAGE - 77] {
+            case.units = theirs;
+            case.build("short", &content[..len], Parents::default())
+                .unwrap();
+            case.units = ours;
+            for (parent, child) in [("short", &content[..]), ("first", &content[..len])] {
+                let path = case.path(parent);
+                case.build("child", child, on(&path)).unwrap();
+                case.is("child", child);
+            }
+        }
+    }
+}
+
 /// Content that is not where it was, but in the parent, in one of its other streams, or in a base.
 #[test]
 fn what_moved_is_found_elsewhere() {

@@ -1,5 +1,6 @@
-//! The first thing done to a segment: find its zeros and hash its units.
+//! The first thing done to a segment: find its zeros and what did not change, and hash its units.
 
+use super::heritage::Comparer;
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use crate::error::{Result, try_reserve};
 use crate::format::{PAGE_4K, UnitHash};
@@ -26,8 +27,13 @@ pub fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Hashes each unit that nobody looked at yet. Runs of pages are taken apart; chunks are units as they
-/// are. `key` is for the hashes of an encrypted file.
-pub fn hash_segment(segment: &mut Segment, kind: UnitKind, key: Option<&[u8; 32]>) -> Result<()> {
+/// are. `key` is for the hashes of an encrypted file. What `parent` has at the same place needs none.
+pub fn hash_segment(
+    segment: &mut Segment,
+    kind: UnitKind,
+    key: Option<&[u8; 32]>,
+    mut parent: Option<&mut Comparer<'_>>,
+) -> Result<()> {
     let bytes = &segment.buffer.bytes;
     let mut hashed: Vec<Unit> = Vec::new();
     let most = segment.units.len().max(bytes.len() / PAGE_4K);
@@ -44,9 +50,18 @@ pub fn hash_segment(segment: &mut Segment, kind: UnitKind, key: Option<&[u8; 32]
         for at in (0..unit.len as usize).step_by(step) {
             let len = (unit.len as usize - at).min(step);
             let from = unit.at as usize + at;
-            let content = match bytes.get(from..from + len).unwrap_or_default() {
-                unit if is_zero(unit) => UnitContent::Zero,
-                chunk if kind == UnitKind::Chunk => UnitContent::Data(unit_hash(chunk, key)),
+            let logical = bytes.get(from..from + len).unwrap_or_default();
+            let zero = is_zero(logical);
+            let mut unchanged = None;
+            if let Some(parent) = parent.as_mut().filter(|_| !zero) {
+                let offset = segment.offset + from as u64;
+                let until = offset + (unit.len as usize - at) as u64;
+                unchanged = parent.find(segment.stream, offset, logical, until)?;
+            }
+            let content = match (zero, unchanged) {
+                (true, _) => UnitContent::Zero,
+                (_, Some(spot)) => UnitContent::Unchanged(spot),
+                _ if kind == UnitKind::Chunk => UnitContent::Data(unit_hash(logical, key)),
                 // A short page at the end of a stream is hashed as it is stored: padded.
                 _ => UnitContent::Data(unit_hash(
                     bytes.get(from..from + PAGE_4K).unwrap_or_default(),

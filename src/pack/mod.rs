@@ -136,14 +136,17 @@ fn plan(
 ) -> Result<plan::Plan> {
     let deferral = streams.iter().map(|s| s.source.deferral());
     let reading = streams.iter().map(|s| s.source.memory());
+    let profile = &options.profile;
+    let segment_len = reader::segment_len(profile.block_size, options.chunk_sizes());
+    let comparing = heritage.map_or(0, |h| h.memory_per_thread(segment_len));
     let demand = plan::Demand {
-        profile: &options.profile,
+        profile,
         cdc: options.chunk_sizes(),
         logical: total_size(streams)?,
         threads: thread_count(options.threads),
         memory_limit: options.memory_limit,
         deferral: deferral.max().unwrap_or(Deferral::Nothing),
-        reading: reading.max().unwrap_or(0),
+        per_thread: reading.max().unwrap_or(0) + comparing,
         inheritable: heritage.map_or(0, Heritage::unit_count),
         heritage: heritage.map_or(0, Heritage::memory),
     };

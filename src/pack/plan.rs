@@ -59,8 +59,8 @@ pub struct Demand<'a> {
     pub memory_limit: u64,
     /// What the sources can leave to workers.
     pub deferral: Deferral,
-    /// Bytes that each thread takes to read them.
-    pub reading: usize,
+    /// Bytes that each thread takes to read them, and to compare them with the parent.
+    pub per_thread: usize,
     /// Units that others have, of whom the snapshot leans on some.
     pub inheritable: u64,
     /// Bytes that looking into their files takes.
@@ -196,13 +196,13 @@ impl Demand<'_> {
         let encoder = encoder_memory(method, block as u32, self.profile.dictionary);
         // A block under way has its bytes, unless they lie in a segment, and its stored form.
         let per_block = 2 * block + block / 128 + 1024;
-        // A hashed segment has 24 bytes for each page.
+        // A hashed segment has 32 bytes for each page.
         let per_segment = segment_cost + segment_cost / 128;
         let dictionary = if self.profile.dictionary { 2 << 20 } else { 0 };
         writer::MEMORY
             + dictionary
             + self.heritage
-            + threads * (encoder + THREAD + self.reading)
+            + threads * (encoder + THREAD + self.per_thread)
             + segments * per_segment
             + blocks * per_block
     }
@@ -222,7 +222,7 @@ mod tests {
             threads,
             memory_limit,
             deferral: Deferral::Nothing,
-            reading: 0,
+            per_thread: 0,
             inheritable: 0,
             heritage: 0,
         }
@@ -267,7 +267,7 @@ mod tests {
                 threads: 8,
                 memory_limit: 0,
                 deferral: Deferral::Unpacking,
-                reading: 0,
+                per_thread: 0,
                 inheritable: 0,
                 heritage: 0,
             };
@@ -285,7 +285,7 @@ mod tests {
             threads: 4,
             memory_limit: 0,
             deferral: Deferral::Unpacking,
-            reading: 0,
+            per_thread: 0,
             inheritable: 0,
             heritage: 0,
         };

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::heritage::Spot;
 use crate::control::{self, Cancel};
 use crate::error::{Error, Result, try_grow, try_push};
 use crate::format::UnitHash;
@@ -89,6 +90,8 @@ pub enum UnitContent {
     Inherited,
     /// Data that was not looked at yet.
     Unknown,
+    /// Data that the parent has at the same place, which is here.
+    Unchanged(Spot),
     /// Data with this hash.
     Data(UnitHash),
 }

@@ -58,8 +58,10 @@ impl Session<'_> {
             None => None,
         };
         let keys = self.encryption.map(|encryption| &encryption.keys);
+        let mut same_place = None;
         if let Some(heritage) = &mut self.heritage {
             heritage.prepare(&self.entries, *units, keys, self.plan.heritage_slots)?;
+            same_place = heritage.same_place()?;
         }
         let operand = sink.operand().to_owned();
         let parameters = self.root_parameters();
@@ -80,6 +82,7 @@ impl Session<'_> {
             dictionary: digested.as_ref(),
             units: *units,
             keys,
+            same_place: same_place.as_ref(),
             cancel: control.cancel(),
         };
         let (costs, counts) = pipeline::run(feed, work, self.plan, placer, &mut writer, control)?;

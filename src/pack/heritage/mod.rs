@@ -1,25 +1,28 @@
 //! What a new snapshot need not store, since others have it: the parent, at the same place or
 //! anywhere, what the parent leans on itself, and bases.
 //!
-//! A unit is found by its hash, at the same place of the parent's stream of the same name first, and
-//! then through a table of all units of all these files. A hash may lie, since whoever made the file
-//! chose it: so what is found is leaned on only once its block was decoded and hashed again.
+//! What is at the same place of the parent's stream of the same name is found by comparing bytes; a
+//! unit that is not is found by its hash, through a table of all units of all these files. A hash may
+//! lie, since whoever made the file chose it: so what it finds is leaned on only once its block was
+//! decoded and hashed again.
 
 mod elsewhere;
 mod relative;
+mod same_place;
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
 use elsewhere::Elsewhere;
-use relative::{Hashing, Relative, Role, Spot, Verdict};
+use relative::{Found, Hashing, Relative, Role, Verdict};
+pub use same_place::{Comparer, SamePlace};
 
 use super::hash::unit_hash;
 use super::segment::UnitKind;
 use super::writer::Lineage;
-use crate::control::Cancel;
+use crate::control::{self, Cancel};
 use crate::crypto::Keys;
-use crate::error::{Error, Result, try_push};
+use crate::error::{Error, Result, try_push, try_with_capacity};
 use crate::format::{
     AncestorEntry, AncestorsPage, Hash, PAGE_4K, ParentPlace, StreamEntry, Target, UnitHash,
     is_hint,
@@ -48,6 +51,8 @@ pub struct Heritage {
     /// Relatives that an extent leads to, in the order in which extents count them.
     named: Vec<usize>,
     elsewhere: Option<Elsewhere>,
+    /// Whether all is in there that can be.
+    complete: bool,
     /// Slots of the table of what is elsewhere.
     slots: usize,
     units: UnitKind,
@@ -62,12 +67,19 @@ struct Parent {
     streams: Vec<Option<u32>>,
 }
 
+/// A place in one of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// Number of the file.
+    pub file: u32,
+    /// Index of its stream.
+    pub stream: u16,
+    /// First byte there.
+    pub at: u64,
+}
+
 /// A unit that is looked for.
 pub struct Sought<'a> {
-    /// Index of the stream that has it.
-    pub stream: u32,
-    /// Where it is there.
-    pub offset: u64,
     /// Bytes of the stream.
     pub len: u64,
     /// Its bytes as they would be stored.
@@ -80,10 +92,8 @@ pub struct Sought<'a> {
 
 impl<'a> Sought<'a> {
     /// `len` bytes of a stream, stored as `bytes` if they are new.
-    pub fn new(stream: u32, offset: u64, len: u64, bytes: &'a [u8], hash: &'a UnitHash) -> Self {
+    pub fn new(len: u64, bytes: &'a [u8], hash: &'a UnitHash) -> Self {
         Sought {
-            stream,
-            offset,
             len,
             bytes,
             hash,
@@ -109,6 +119,7 @@ impl Heritage {
             parent: None,
             named: Vec::new(),
             elsewhere: None,
+            complete: false,
             slots: 0,
             units: UnitKind::Page,
             block: Vec::new(),
@@ -199,12 +210,7 @@ impl Heritage {
         self.slots = slots;
         self.units = units;
         if let Some(parent) = &mut self.parent {
-            for stream in streams {
-                let mut theirs = parent.chain.index.root.streams.iter();
-                let same = theirs.position(|s| s.name == stream.name);
-                let same = same.map(|at| at as u32);
-                try_push(&mut parent.streams, same, "streams")?;
-            }
+            parent.streams = SamePlace::pair(&parent.chain, streams)?;
         }
         for relative in &mut self.relatives {
             relative.hashing = Hashing::of(keys, relative.index.keys.as_deref());
@@ -212,67 +218,41 @@ impl Heritage {
         Ok(())
     }
 
-    /// What the parent has at the same place, if it is that unit.
-    pub fn at_same_place(&mut self, sought: &Sought<'_>) -> Result<Option<ParentPlace>> {
-        match self.same_spot(sought)? {
-            Some(spot) => self.lean_on(&spot, sought),
-            None => Ok(None),
-        }
+    /// Bytes that each thread takes to compare units of `unit` bytes at most with the parent's.
+    pub fn memory_per_thread(&self, unit: usize) -> usize {
+        let chain = self.parent.as_ref().map(|parent| &parent.chain);
+        chain.map_or(0, |chain| SamePlace::memory(chain, unit))
     }
 
-    fn same_spot(&mut self, sought: &Sought<'_>) -> Result<Option<Spot>> {
-        let Some(parent) = &self.parent else {
+    /// The parent, for whoever compares with it once all is prepared.
+    pub fn same_place(&self) -> Result<Option<SamePlace>> {
+        let Some(Parent { chain, streams }) = &self.parent else {
             return Ok(None);
         };
-        let stream = parent.streams.get(sought.stream as usize);
-        let Some(stream) = stream.copied().flatten() else {
-            return Ok(None);
-        };
-        let Some(first) = self.relatives.first_mut() else {
-            return Ok(None);
-        };
-        let Some(run) = first.run(stream, sought.offset)? else {
-            return Ok(None);
-        };
-        let (file, stream, run) = match run.target {
-            // An extent of the parent may lead on: a child's leads to where the bytes are.
-            Target::Parent(place) => {
-                let root = parent.chain.ancestors.get(usize::from(place.ancestor));
-                let file = root.and_then(|index| self.number(&index.hash));
-                let Some((file, relative)) =
-                    file.and_then(|at| Some((at, self.relatives.get_mut(at)?)))
-                else {
-                    return Ok(None);
-                };
-                match relative.run(place.stream.into(), place.at)? {
-                    Some(mut there) => {
-                        there.len = there.len.min(run.len);
-                        (file, u32::from(place.stream), there)
-                    }
-                    None => return Ok(None),
-                }
-            }
-            _ => (0, stream, run),
-        };
-        let Target::Data(data) = run.target else {
-            return Ok(None);
-        };
-        if run.len < sought.len {
-            return Ok(None);
+        let mut files = Vec::new();
+        for index in chain.files() {
+            let file = self.number(&index.hash).filter(|at| {
+                let relative = self.relatives.get(*at);
+                relative.is_some_and(|relative| !relative.folded)
+            });
+            try_push(&mut files, file.map(|at| at as u32), "ancestors")?;
         }
-        let Some(relative) = self.relatives.get_mut(file).filter(|r| !r.folded) else {
-            return Ok(None);
-        };
-        let Some(hash) = sought.hash_for(relative.hashing) else {
-            return Ok(None);
-        };
-        let same = relative.has_unit(data, sought.bytes.len() as u64, hash)?;
-        Ok(same.then_some(Spot {
-            file,
-            stream,
-            at: run.at,
-            data,
+        let mut pairs = try_with_capacity(streams.len(), "streams")?;
+        pairs.extend_from_slice(streams);
+        Ok(Some(SamePlace {
+            chain: chain.clone(),
+            streams: pairs,
+            files,
         }))
+    }
+
+    /// What an extent calls a spot.
+    pub fn place(&mut self, spot: &Spot) -> Result<ParentPlace> {
+        Ok(ParentPlace {
+            ancestor: self.name(spot.file as usize)?,
+            stream: spot.stream,
+            at: spot.at,
+        })
     }
 
     /// What the parent has at a place of the stream of the same name, for how many bytes of `len`:
@@ -319,43 +299,55 @@ impl Heritage {
         ))
     }
 
+    /// Goes on through the files, so that units can be looked for anywhere. Tells whether it is through.
+    pub fn learn(&mut self) -> Result<bool> {
+        if !self.complete {
+            let elsewhere = match self.elsewhere.take() {
+                Some(elsewhere) => elsewhere,
+                None => Elsewhere::new(self.slots)?,
+            };
+            let elsewhere = self.elsewhere.insert(elsewhere);
+            self.complete = elsewhere.advance(&mut self.relatives)?;
+        }
+        Ok(self.complete)
+    }
+
     /// That unit, wherever it is.
     pub fn anywhere(
         &mut self,
         sought: &Sought<'_>,
         cancel: Option<&Cancel>,
     ) -> Result<Option<ParentPlace>> {
-        let elsewhere = match self.elsewhere.take() {
-            Some(elsewhere) => elsewhere,
-            None => Elsewhere::new(&mut self.relatives, self.slots, cancel)?,
+        while !self.learn()? {
+            control::check(cancel)?;
+        }
+        let Some(elsewhere) = &self.elsewhere else {
+            return Ok(None);
         };
-        let found = elsewhere.find(&mut self.relatives, sought);
-        self.elsewhere = Some(elsewhere);
-        match found? {
-            Some(spot) => self.lean_on(&spot, sought),
+        match elsewhere.find(&mut self.relatives, sought)? {
+            Some(found) => {
+                control::check(cancel)?;
+                self.lean_on(&found, sought)
+            }
             None => Ok(None),
         }
     }
 
     /// The place in an extent's form, if what is there is what its hash says.
-    fn lean_on(&mut self, spot: &Spot, sought: &Sought<'_>) -> Result<Option<ParentPlace>> {
+    fn lean_on(&mut self, found: &Found, sought: &Sought<'_>) -> Result<Option<ParentPlace>> {
+        let Found { spot, data } = found;
         // Rule 3 of docs/FORMAT.md, section 4.1: of chunks there are some that begin anywhere.
         let fits = self.units == UnitKind::Chunk || spot.at.is_multiple_of(PAGE_4K as u64);
         if !fits || spot.at.checked_add(sought.len).is_none() {
             return Ok(None);
         }
-        let Some(relative) = self.relatives.get_mut(spot.file) else {
+        let Some(relative) = self.relatives.get_mut(spot.file as usize) else {
             return Ok(None);
         };
-        match relative.judge(spot.data, &mut self.block)? {
-            Verdict::True => {}
-            Verdict::Lies => return Ok(None),
+        match relative.judge(*data, &mut self.block)? {
+            Verdict::True => self.place(spot).map(Some),
+            Verdict::Lies => Ok(None),
         }
-        Ok(Some(ParentPlace {
-            ancestor: self.name(spot.file)?,
-            stream: spot.stream as u16,
-            at: spot.at,
-        }))
     }
 
     /// What extents call a file.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::hash::unit_hash;
-use super::Sought;
+use super::{Sought, Spot};
 use crate::crypto::{FileKey, Keys};
 use crate::error::{Error, Result};
 use crate::format::{PageKey, Target, TreeKind, UnitHash};
@@ -49,15 +49,10 @@ impl Hashing {
     }
 }
 
-/// Where a unit was found.
+/// A unit that was found by its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spot {
-    /// Number of the file.
-    pub file: usize,
-    /// Index of its stream.
-    pub stream: u32,
-    /// First byte there.
-    pub at: u64,
+pub struct Found {
+    pub spot: Spot,
     /// First byte in the file's data space.
     pub data: u64,
 }
@@ -166,16 +161,6 @@ impl Relative {
             }
         }
         Ok(())
-    }
-
-    /// Whether there is a unit of so many bytes at that byte of data space, and has that hash.
-    pub fn has_unit(&mut self, at: u64, len: u64, hash: &UnitHash) -> Result<bool> {
-        let mut same = false;
-        self.visit_units(at, at.saturating_add(1), |start, end, theirs| {
-            same = start == at && end - start == len && theirs == hash;
-            Ok(false)
-        })?;
-        Ok(same)
     }
 
     /// The unit of that hash that begins in that range of a stream and lies in it as a whole: its

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::super::hash::hash_segment;
+use super::super::heritage::{Comparer, SamePlace};
 use super::super::placed::NewBlock;
 use super::super::seal::seal;
 use super::super::segment::{Segment, UnitKind};
@@ -70,6 +71,8 @@ pub struct Work<'a> {
     pub units: UnitKind,
     /// The keys of an encrypted file.
     pub keys: Option<&'a Keys>,
+    /// The parent, if there is one.
+    pub same_place: Option<&'a SamePlace>,
     /// Stops the work.
     pub cancel: Option<&'a Cancel>,
 }
@@ -80,6 +83,7 @@ pub struct Worker<'a> {
     decompressors: Decompressors,
     units: UnitKind,
     keys: Option<&'a Keys>,
+    parent: Option<Comparer<'a>>,
     cancel: Option<&'a Cancel>,
 }
 
@@ -90,6 +94,7 @@ impl<'a> Worker<'a> {
             decompressors: Decompressors::default(),
             units: work.units,
             keys: work.keys,
+            parent: work.same_place.map(|parent| parent.comparer(work.cancel)),
             cancel: work.cancel,
         })
     }
@@ -119,9 +124,12 @@ impl<'a> Worker<'a> {
         let unpacking = start.elapsed();
         match self.keys {
             Some(keys) => {
-                keys.with_unit_hash_key(|key| hash_segment(segment, self.units, Some(key)))?;
+                let parent = self.parent.as_mut();
+                keys.with_unit_hash_key(|key| {
+                    hash_segment(segment, self.units, Some(key), parent)
+                })?;
             }
-            None => hash_segment(segment, self.units, None)?,
+            None => hash_segment(segment, self.units, None, self.parent.as_mut())?,
         }
         Ok(Hashing {
             unpacking,

@@ -194,6 +194,9 @@ impl Caller<'_, '_, '_> {
                 true
             }
             Item::Segment(segment) => {
+                if !self.placer.is_ready_for(segment)? {
+                    return Ok(true);
+                }
                 let from = self.cursor;
                 self.cursor = self.placer.step(segment, from)?;
                 let placed = segment.units.get(from..self.cursor).unwrap_or_default();

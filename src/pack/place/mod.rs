@@ -10,7 +10,7 @@ mod known;
 mod pool;
 mod window;
 
-use super::heritage::{Heritage, Sought};
+use super::heritage::{Heritage, Sought, Spot};
 use super::map::{ExtentMap, InOrder, Origin, Room, Run};
 use super::placed::{BlockData, Counts, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
@@ -129,6 +129,18 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
         self.close_pool(stream)
     }
 
+    /// Whether a segment can be placed. If not, it was gone on with what that takes, so that whoever
+    /// asks again and again can be told of progress and cancel.
+    pub fn is_ready_for(&mut self, segment: &Segment) -> Result<bool> {
+        match &mut self.heritage {
+            Some(heritage) => {
+                let sought = |unit: &Unit| matches!(unit.content, UnitContent::Data(_));
+                Ok(!segment.units.iter().any(sought) || heritage.learn()?)
+            }
+            None => Ok(true),
+        }
+    }
+
     /// Places the next window of a segment, from unit `at` on, and tells where that ended.
     /// Gives two blocks at most: fewer units are pooled of a window than make a block, so that the
     /// pool closes once for being full and once for the extents that wait, or once beside the
@@ -151,14 +163,16 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
     /// One chunk: known, or new and pooled.
     fn chunk(&mut self, segment: &Segment, unit: &Unit) -> Result<()> {
         let at = segment.offset + u64::from(unit.at);
-        let UnitContent::Data(hash) = unit.content else {
-            return self.zeros(segment.stream, at, unit.len.into());
-        };
         let len = u64::from(unit.len);
-        if let Some(place) = self.at_same_place(segment, unit, &hash)? {
-            self.counts.inherited += len;
-            return self.extent(segment.stream, at, len, Origin::Parent(place));
-        }
+        let hash = match unit.content {
+            UnitContent::Data(hash) => hash,
+            UnitContent::Unchanged(spot) => {
+                self.counts.inherited += len;
+                let place = self.unchanged(&spot)?;
+                return self.extent(segment.stream, at, len, Origin::Parent(place));
+            }
+            _ => return self.zeros(segment.stream, at, len),
+        };
         self.known.reserve(1, self.data_end);
         let origin = match self.find(segment, unit, &hash, Place::Pooled(0))? {
             Found::Parent(place) => {
@@ -179,16 +193,13 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
         self.extent(segment.stream, at, len, origin)
     }
 
-    /// What the parent has where a unit is, if it is that unit.
-    fn at_same_place(
-        &mut self,
-        segment: &Segment,
-        unit: &Unit,
-        hash: &UnitHash,
-    ) -> Result<Option<ParentPlace>> {
+    /// What the parent has at the same place.
+    fn unchanged(&mut self, spot: &Spot) -> Result<ParentPlace> {
         match &mut self.heritage {
-            Some(heritage) => heritage.at_same_place(&sought(self.units, segment, unit, hash)),
-            None => Ok(None),
+            Some(heritage) => heritage.place(spot),
+            None => Err(Error::Internal(
+                "a place of a parent without one".to_owned(),
+            )),
         }
     }
 
@@ -307,9 +318,7 @@ fn sought<'s>(
     unit: &Unit,
     hash: &'s UnitHash,
 ) -> Sought<'s> {
-    let offset = segment.offset + u64::from(unit.at);
-    let bytes = stored(units, segment, unit);
-    Sought::new(segment.stream, offset, unit.len.into(), bytes, hash)
+    Sought::new(unit.len.into(), stored(units, segment, unit), hash)
 }
 
 #[cfg(test)]

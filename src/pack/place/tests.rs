@@ -68,7 +68,7 @@ fn pack_with(
             buffer: Arc::new(buffer),
             deferred: Vec::new(),
         };
-        hash_segment(&mut segment, kind(chunk), None).unwrap();
+        hash_segment(&mut segment, kind(chunk), None, None).unwrap();
         change(&mut segment.units);
         let mut at = 0;
         while at < segment.units.len() {

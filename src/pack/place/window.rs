@@ -54,10 +54,8 @@ impl<M: ExtentMap + Default> Placer<'_, M> {
         let mut new = 0;
         let mut rest = units;
         while let Some((unit, behind)) = rest.split_first() {
-            if let UnitContent::Data(hash) = unit.content
-                && let Some(place) = self.at_same_place(segment, unit, &hash)?
-            {
-                window.push((*unit, Found::Parent(place)));
+            if let UnitContent::Unchanged(spot) = unit.content {
+                window.push((*unit, Found::Parent(self.unchanged(&spot)?)));
                 rest = behind;
                 continue;
             }
