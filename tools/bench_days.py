@@ -254,6 +254,8 @@ def bench_days(short, rounds, scores):
         print(f"  zstd 3 and 2 threads where one can choose; nobody waits for a disk: all is in {folder.parent}, and hexz and")
         print("  qemu-img are told not to sync, as restic and borg cannot be; restic encrypts always, borg not; page cache warm")
         print(f"  {'; '.join(versions)}")
+        if peers.HexzCli in kinds:
+            print("  hexz-cli keeps each day on day 1: of a chain of its snapshots it reads zeros for what the first one has")
         for reason in lacking:
             print(f"  {reason}")
         print(flush=True)

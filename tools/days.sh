@@ -6,7 +6,7 @@
 #   days/day02.changes    what the day's changes wrote in place: `apt upgrade` to what the archive has today
 #   days/day03.changes    and one night of use each until day 30: logs, a database, commits, a package
 #   days/second.changes   what a second machine made of day 1: the same upgrade, and a night of its own
-#   days-short/           3 days of use, without the upgrade and without network
+#   days-short/           3 days of use of half the system, without the upgrade and without network
 #
 #   tools/days.sh [--short]
 #
@@ -17,8 +17,9 @@ cd "$(dirname "$0")/.."
 . tools/apt_transport.sh
 
 data=$PWD/target/data
-form=days last=30
-[ "${1-}" != --short ] || form=days-short last=3
+# With room for what the days bring.
+form=days last=30 size=3G
+[ "${1-}" != --short ] || form=days-short last=3 size=1536M
 [ ! -e "$data/$form" ] || exit 0
 
 skip() {
@@ -53,14 +54,11 @@ in_image "$work/today.raw" true || skip "no loop mount here: $(tail -n 1 "$work/
 start=$SECONDS
 if [ "$form" = days ]; then
     must in_image "$work/today.raw" tools/days/plain_release.sh
-    must in_image "$work/today.raw" tools/days/lay_out.sh "$work/day01.raw"
-    mv "$work/day01.raw" "$work/today.raw"
-fi
-if [ "$form" = days ]; then
-    cp --sparse=always "$work/today.raw" "$work/days/day01.raw"
 else
-    ln "$data/disk.raw" "$work/days/day01.raw"
+    must in_image "$work/today.raw" tools/days/slice.sh
 fi
+must in_image "$work/today.raw" tools/days/lay_out.sh "$work/days/day01.raw" "$size"
+cp --sparse=always "$work/days/day01.raw" "$work/today.raw"
 cp --sparse=always "$work/today.raw" "$work/yesterday.raw"
 record() {
     python3 tools/day_changes.py record "$work/yesterday.raw" "$work/today.raw" "$work/days/$1.changes"

@@ -118,7 +118,9 @@ class QemuImg(Keeper):
 
 
 class HexzCli(Keeper):
-    name = "hexz-cli 0.8.2 --base"
+    """Each day on day 1: of a snapshot on a thin one it gives zeros back for what the first one has."""
+
+    name = "hexz-cli --base day 1"
     program = ROOT / "target/peers/bin/hexz"
     version = [program, "--version"]
     options = ["--compression", "zstd", "--workers", "2", "--silent"]
@@ -127,7 +129,7 @@ class HexzCli(Keeper):
         return [self.program, "pack", image, self.file(1), *self.options]
 
     def night(self, image, day):
-        return [self.program, "pack", image, self.file(day), "--base", self.file(day - 1), *self.options]
+        return [self.program, "pack", image, self.file(day), "--base", self.file(1), *self.options]
 
     def restore(self, day, output):
         return [self.program, "extract", self.file(day), output]
