@@ -28,6 +28,17 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// Its number in a root page.
+    pub fn number(self) -> u8 {
+        match self {
+            Compression::None => 0,
+            Compression::Lz4 => 1,
+            Compression::Zstd => 2,
+        }
+    }
+}
+
 /// Sizes of content-defined chunks, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CdcSizes {

@@ -5,6 +5,8 @@ mod fold;
 mod parents;
 mod paths;
 #[cfg(test)]
+mod stored_tests;
+#[cfg(test)]
 mod thin_tests;
 
 use std::os::fd::AsFd;

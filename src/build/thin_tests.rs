@@ -50,19 +50,19 @@ impl Source for Memory {
 }
 
 /// A build to be changed and run.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     folder: &'a Folder,
-    profile: &'static str,
-    units: UnitKind,
-    threads: u32,
+    pub profile: &'static str,
+    pub units: UnitKind,
+    pub threads: u32,
     memory_limit: u64,
-    encrypted: bool,
+    pub encrypted: bool,
     /// How often the password was asked for.
     asked: u32,
 }
 
 impl<'a> Case<'a> {
-    fn new(folder: &'a Folder) -> Self {
+    pub fn new(folder: &'a Folder) -> Self {
         Case {
             folder,
             profile: "generic",
@@ -74,11 +74,11 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn build(&mut self, name: &str, content: &[u8], parents: Parents<'_>) -> Result<Report> {
+    pub fn build(&mut self, name: &str, content: &[u8], parents: Parents<'_>) -> Result<Report> {
         self.build_streams(name, &[("disk", content)], parents)
     }
 
-    fn build_streams(
+    pub fn build_streams(
         &mut self,
         name: &str,
         streams: &[(&str, &[u8])],
@@ -92,7 +92,7 @@ impl<'a> Case<'a> {
         self.build_inputs(name, streams.collect(), parents)
     }
 
-    fn build_inputs(
+    pub fn build_inputs(
         &mut self,
         name: &str,
         streams: Vec<StreamInput>,
@@ -132,16 +132,16 @@ impl<'a> Case<'a> {
         build(request, encrypt, &mut Control::new(None, None))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path(name)
     }
 
-    fn bytes(&self, name: &str) -> Vec<u8> {
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
 
     /// Opens a snapshot, which finds what it leans on beside it, with the password if it has one.
-    fn open(&self, name: &str) -> Result<Snapshot> {
+    pub fn open(&self, name: &str) -> Result<Snapshot> {
         let path = self.path(name);
         let options = crate::index::OpenOptions {
             path: &path,
@@ -161,7 +161,7 @@ impl<'a> Case<'a> {
         self.open(name).unwrap().chain().clone()
     }
 
-    fn is(&self, name: &str, content: &[u8]) {
+    pub fn is(&self, name: &str, content: &[u8]) {
         let snapshot = self.open(name).unwrap();
         reads_as(&snapshot, 0, content);
         let mut report = VerifyReport::default();
@@ -176,7 +176,7 @@ fn reads_as(snapshot: &Snapshot, stream: u32, content: &[u8]) {
     assert!(back == content);
 }
 
-fn on(path: &Path) -> Parents<'_> {
+pub(super) fn on(path: &Path) -> Parents<'_> {
     Parents {
         parent: Some(Parent::Path(path)),
         ..Parents::default()
@@ -184,7 +184,7 @@ fn on(path: &Path) -> Parents<'_> {
 }
 
 /// Text, zeros, copies and a short end: no two seeds give a page alike.
-fn disk(seed: usize, pages: usize) -> Vec<u8> {
+pub(super) fn disk(seed: usize, pages: usize) -> Vec<u8> {
     let mut disk = Vec::new();
     for page in 0..pages {
         match page % 16 {

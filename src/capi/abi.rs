@@ -414,9 +414,15 @@ pub struct hexz_stream {
     /// A source in the host program, or NULL.
     pub source: *const hexz_source,
     /// An open snapshot, whose stream number snapshot_stream is copied with its holes, or NULL: to
-    /// flatten a chain, encrypt or decrypt, change the profile, merge and split. Its blocks are
-    /// decoded, by all threads, and packed anew. Damage in it is HEXZ_ERR_CORRUPT. It may be closed
-    /// once the call returned.
+    /// flatten a chain, encrypt or decrypt, change the profile, merge and split. The file is the one
+    /// that the same bytes by path or callbacks give. Its blocks are decoded, by all threads, and
+    /// packed anew; one that comes out of packing as the same bytes in the same order is not
+    /// compressed again, but read once more, compared, and copied as it is stored (and sealed anew),
+    /// if the snapshot or ancestor that has it names the compression, level and dictionary of the
+    /// new one. Where a snapshot that hexz did not write names them untruly, what is copied still has
+    /// the right content, but may be other bytes than this library compresses it to
+    /// (docs/FORMAT.md, section 6.1). Damage in it is HEXZ_ERR_CORRUPT. It may be closed once the
+    /// call returned.
     pub snapshot: *const hexz_snapshot,
     /// Memory of this process that is frozen (hexz_live_freeze()), or NULL. Not in this version:
     /// HEXZ_ERR_UNSUPPORTED.

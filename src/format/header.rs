@@ -32,6 +32,13 @@ pub mod incompat {
     ];
 }
 
+/// Feature bits that a reader may ignore.
+pub mod compat {
+    /// What this version writes. A file with other bits may have blocks of other compressors, which
+    /// from the same bytes make others.
+    pub const WRITTEN: u64 = 0;
+}
+
 /// The header's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Header {

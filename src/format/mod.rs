@@ -11,7 +11,7 @@ mod slots;
 
 pub use ancestors::{AncestorEntry, AncestorsPage, is_hint};
 pub use footer::Footer;
-pub use header::{Header, MAGIC, incompat};
+pub use header::{Header, MAGIC, compat, incompat};
 pub use page::{
     BlockEntry, BlockPage, ChildEntry, ExtentEntry, ExtentPage, NodePage, PageKey, ParentPlace,
     Target, TreeKind, UnitPage,

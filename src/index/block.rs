@@ -30,6 +30,24 @@ impl Index {
         self.decode_block(block, decoder, stored, out)
     }
 
+    /// As [`Index::fetch`]; gives what was decoded as well, nothing where `out` is what is stored.
+    pub(crate) fn fetch_stored<'s>(
+        &self,
+        block: &Block,
+        scratch: &'s mut Scratch,
+        out: &mut [u8],
+    ) -> Result<&'s [u8]> {
+        self.fetch(block, scratch, out)?;
+        // Sealed bytes were opened in place, the tag behind them.
+        Ok(match block.entry.codec {
+            Codec::Stored => &[],
+            _ => {
+                let len = block.entry.stored_len as usize;
+                scratch.stored.get(..len).unwrap_or_default()
+            }
+        })
+    }
+
     /// Holds a block as it is in the file against the block table, by checksum or tag, and if
     /// `strong` by its hash too. Gives the stored bytes, which it opens in place if they are sealed.
     pub(crate) fn check_stored<'a>(
@@ -94,15 +112,28 @@ impl Index {
         Ok(self.dictionary.get_or_init(|| loaded))
     }
 
+    /// The bytes of the dictionary, if there is one.
+    pub(crate) fn dictionary_bytes(&self) -> Result<Option<Vec<u8>>> {
+        let Some(pointer) = &self.root.dictionary else {
+            return Ok(None);
+        };
+        let misfit = |why| self.bad_dictionary(why);
+        self.pointed(PieceKind::Dictionary, pointer, misfit)
+            .map(Some)
+    }
+
+    fn bad_dictionary(&self, why: Why) -> Error {
+        let offset = self.root.dictionary.map_or(0, |pointer| pointer.offset);
+        self.corrupt(why.within(&format!("dictionary at byte {offset}")))
+    }
+
     /// The dictionary, as the file has it now.
     pub(crate) fn read_dictionary(&self) -> Result<DecodeDictionary> {
-        let Some(pointer) = &self.root.dictionary else {
+        let Some(bytes) = self.dictionary_bytes()? else {
             return Err(self.corrupt("a block needs a dictionary, but there is none"));
         };
-        let place = format!("dictionary at byte {}", pointer.offset);
-        let misfit = |why: Why| self.corrupt(why.within(&place));
-        let bytes = self.pointed(PieceKind::Dictionary, pointer, misfit)?;
-        DecodeDictionary::new(&bytes)?
-            .ok_or_else(|| misfit("it is no Zstandard dictionary (RFC 8878, section 5)".into()))
+        DecodeDictionary::new(&bytes)?.ok_or_else(|| {
+            self.bad_dictionary("it is no Zstandard dictionary (RFC 8878, section 5)".into())
+        })
     }
 }

@@ -100,6 +100,8 @@ pub struct Report {
     pub bytes_dead: u64,
     /// Blocks.
     pub blocks: u64,
+    /// Those of them that a source had as they are stored now, and that were not compressed.
+    pub blocks_copied: u64,
     /// Length of the snapshot file.
     pub file_size: u64,
     /// The root hash.

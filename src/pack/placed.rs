@@ -33,10 +33,21 @@ impl BlockData {
     }
 }
 
+/// Where a unit was read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Met {
+    /// Index of the stream.
+    pub stream: u32,
+    /// Its first byte there.
+    pub offset: u64,
+}
+
 /// A block of new units.
 pub struct NewBlock {
     /// The stream that brought it in.
     pub stream: u32,
+    /// Where its first unit was read.
+    pub first: Met,
     /// The units one behind the other.
     pub data: BlockData,
     /// Hashes of the units.

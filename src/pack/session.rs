@@ -16,8 +16,8 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::format::StreamEntry;
 use crate::keyring::Encryption;
-use crate::profile::Compression;
 use crate::sink::Sink;
+use crate::source::Recipe;
 
 /// See the module.
 pub struct Session<'a> {
@@ -57,6 +57,11 @@ impl Session<'_> {
             Some(bytes) => Some(EncodeDictionary::new(bytes, method.level)?),
             None => None,
         };
+        let stored = feed.stored_blocks(&Recipe {
+            compression: profile.compression,
+            level: profile.level,
+            dictionary: self.trained,
+        })?;
         let keys = self.encryption.map(|encryption| &encryption.keys);
         let mut same_place = None;
         if let Some(heritage) = &mut self.heritage {
@@ -80,6 +85,7 @@ impl Session<'_> {
         let work = pipeline::Work {
             method,
             dictionary: digested.as_ref(),
+            stored: &stored,
             units: *units,
             keys,
             same_place: same_place.as_ref(),
@@ -99,11 +105,7 @@ impl Session<'_> {
         let Options { profile, .. } = self.options;
         let cdc = self.options.chunk_sizes();
         RootParameters {
-            compression: match profile.compression {
-                Compression::None => 0,
-                Compression::Lz4 => 1,
-                Compression::Zstd => 2,
-            },
+            compression: profile.compression.number(),
             level: profile.level,
             block_size: profile.block_size,
             cdc: cdc.map_or([0; 3], |sizes| [sizes.min, sizes.avg, sizes.max]),
@@ -130,6 +132,7 @@ impl Done {
             bytes_stored: written.stored_size,
             bytes_dead: 0,
             blocks: written.blocks,
+            blocks_copied: costs.copied,
             file_size: written.file_size,
             root: written.root,
             read_ns: nanos(costs.read.time),

@@ -16,7 +16,7 @@ use crate::error::{Result, try_push, try_reserve};
 use crate::format::{
     AncestorsPage, BlockEntry, BlockPage, ChildEntry, Codec, ExtentEntry, ExtentPage, Footer, Hash,
     Header, PAGE_4K, PageKey, Pointer, RootPage, StreamEntry, Target, Tree, TreeKind, UnitHash,
-    UnitPage, incompat, root_hash,
+    UnitPage, compat, incompat, root_hash,
 };
 use crate::keyring::Encryption;
 use crate::profile::Compression;
@@ -130,6 +130,7 @@ impl<'s> Writer<'s> {
         encryption: Option<&'s Encryption>,
     ) -> Result<Self> {
         let mut header = encryption.map_or_else(Header::default, |encryption| encryption.header);
+        header.compat = compat::WRITTEN;
         if parameters.thin {
             header.incompat |= incompat::THIN;
         }

@@ -14,6 +14,7 @@ mod open;
 mod read;
 mod rekey;
 mod source;
+mod stored;
 mod team;
 mod tiling;
 mod verify;

@@ -4,14 +4,17 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::stored::Twins;
 use super::{ExtentKind, Snapshot};
 use crate::error::{Result, try_push};
 use crate::source::{
-    Content, Decompressors, Deferral, Deferred, Identity, Source, Unpack, leads_to,
+    Content, Decompressors, Deferral, Deferred, Identity, Recipe, Source, StoredBlocks, Unpack,
+    leads_to,
 };
 
 /// A stream of an open snapshot, which stays open as long as this is there. Its zeros are known and
-/// not read; the rest is decoded by whoever has time.
+/// not read; the rest is decoded by whoever has time. Blocks that come out as they are stored are
+/// copied.
 pub struct StreamSource {
     snapshot: Arc<Snapshot>,
     stream: u32,
@@ -69,6 +72,11 @@ impl Source for StreamSource {
             ExtentKind::Data | ExtentKind::Parent => Content::Data,
         };
         Ok((content, extent.offset + extent.len))
+    }
+
+    fn stored_blocks(&self, recipe: &Recipe<'_>) -> Result<Option<Box<dyn StoredBlocks>>> {
+        let twins = Twins::new(&self.snapshot, self.stream, recipe)?;
+        Ok(twins.map(|twins| Box::new(twins) as Box<dyn StoredBlocks>))
     }
 
     /// What the file holds is checked when it is read.

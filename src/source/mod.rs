@@ -8,6 +8,7 @@ mod qcow2;
 mod raw;
 mod recognise;
 mod same;
+mod stored;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use deferred::{Deferral, Deferred, Unpack};
 pub use qcow2::{Decompressors, Qcow2Source};
 pub use raw::RawSource;
 pub use same::leads_to;
+pub use stored::{Recipe, StoredBlocks};
 
 use crate::error::{Error, Result};
 
@@ -112,6 +114,11 @@ pub trait Source: Send {
 
     /// The files that it reads, to tell when one is named twice.
     fn identities(&self) -> Vec<Identity>;
+
+    /// Its blocks as they are stored, if there are any that `recipe` would give.
+    fn stored_blocks(&self, _recipe: &Recipe<'_>) -> Result<Option<Box<dyn StoredBlocks>>> {
+        Ok(None)
+    }
 
     /// Says what the parent has, before anything is read. Without that there is no parent.
     fn lean_on(&mut self, _parent: Arc<dyn ParentStream>) {}

@@ -7,9 +7,9 @@ use super::super::reader::{ReadCost, Reader};
 use super::super::segment::BufferPool;
 use super::{Fed, Feed};
 use crate::control::Cancel;
-use crate::error::Result;
+use crate::error::{Result, try_with_capacity};
 use crate::profile::CdcSizes;
-use crate::source::Source;
+use crate::source::{Recipe, Source, StoredBlocks};
 
 /// See the module.
 pub struct Sources<'a> {
@@ -67,6 +67,14 @@ impl Feed for Sources<'_> {
             ));
             self.stream += 1;
         }
+    }
+
+    fn stored_blocks(&self, recipe: &Recipe<'_>) -> Result<Vec<Option<Box<dyn StoredBlocks>>>> {
+        let mut stored = try_with_capacity(self.sources.len(), "streams")?;
+        for source in self.sources {
+            stored.push(source.stored_blocks(recipe)?);
+        }
+        Ok(stored)
     }
 
     fn check(&self) -> Result<()> {

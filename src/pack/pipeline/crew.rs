@@ -17,7 +17,7 @@ use crate::crypto::{Keys, Piece, PieceKind};
 use crate::error::{Error, Result};
 use crate::format::{BlockEntry, Codec, PAGE_4K};
 use crate::panic::guarded;
-use crate::source::Decompressors;
+use crate::source::{Decompressors, StoredBlocks};
 
 /// Work for any thread.
 pub enum Job {
@@ -57,6 +57,8 @@ pub struct Packed {
     /// The stored form; empty when the block is stored as it is.
     pub out: Vec<u8>,
     pub entry: BlockEntry,
+    /// Whether a source had it as it is stored now.
+    pub copied: bool,
     pub sealing: Duration,
 }
 
@@ -67,6 +69,8 @@ pub struct Work<'a> {
     pub method: Method,
     /// The dictionary, if one was trained.
     pub dictionary: Option<&'a EncodeDictionary>,
+    /// What the sources have stored already, made by the same recipe, by number of the stream.
+    pub stored: &'a [Option<Box<dyn StoredBlocks>>],
     /// What units are.
     pub units: UnitKind,
     /// The keys of an encrypted file.
@@ -80,6 +84,7 @@ pub struct Work<'a> {
 /// A thread's own contexts.
 pub struct Worker<'a> {
     encoder: Encoder<'a>,
+    stored: &'a [Option<Box<dyn StoredBlocks>>],
     decompressors: Decompressors,
     units: UnitKind,
     keys: Option<&'a Keys>,
@@ -91,6 +96,7 @@ impl<'a> Worker<'a> {
     pub fn new(work: Work<'a>) -> Result<Self> {
         Ok(Worker {
             encoder: Encoder::new(work.method, work.dictionary)?,
+            stored: work.stored,
             decompressors: Decompressors::default(),
             units: work.units,
             keys: work.keys,
@@ -141,7 +147,11 @@ impl<'a> Worker<'a> {
         let bytes = block.data.bytes();
         #[cfg(test)]
         super::super::testing::panic_at(bytes, super::super::testing::PANIC_PACKING);
-        let codec = self.encoder.encode(bytes, &mut out)?;
+        let taken = self.take(&block, &mut out)?;
+        let codec = match taken {
+            Some(codec) => codec,
+            None => self.encoder.encode(bytes, &mut out)?,
+        };
         let stored = if codec == Codec::Stored { bytes } else { &out };
         let mut entry = BlockEntry {
             stored_len: stored.len() as u32,
@@ -173,8 +183,17 @@ impl<'a> Worker<'a> {
             block,
             out,
             entry,
+            copied: taken.is_some(),
             sealing,
         })
+    }
+
+    /// Takes the block from a source that has it as it would be stored.
+    fn take(&self, block: &NewBlock, out: &mut Vec<u8>) -> Result<Option<Codec>> {
+        match self.stored.get(block.first.stream as usize) {
+            Some(Some(stored)) => stored.take(block.first.offset, block.data.bytes(), out),
+            _ => Ok(None),
+        }
     }
 
     /// Works until there is nothing more to come.

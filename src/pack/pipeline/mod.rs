@@ -40,6 +40,8 @@ pub struct Costs {
     pub compress: Duration,
     /// Sealing blocks.
     pub seal: Duration,
+    /// Blocks that a source had as they are stored now.
+    pub copied: u64,
 }
 
 /// The calling thread's side.
@@ -138,6 +140,7 @@ impl Caller<'_, '_, '_> {
             Done::Packed(number, packed, time) => {
                 self.costs.compress += time.saturating_sub(packed.sealing);
                 self.costs.seal += packed.sealing;
+                self.costs.copied += u64::from(packed.copied);
                 self.output.packed(number, packed)?;
             }
             Done::Failed(e) => return Err(e),

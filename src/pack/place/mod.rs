@@ -12,7 +12,7 @@ mod window;
 
 use super::heritage::{Heritage, Sought, Spot};
 use super::map::{ExtentMap, InOrder, Origin, Room, Run};
-use super::placed::{BlockData, Counts, NewBlock, Placed};
+use super::placed::{BlockData, Counts, Met, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
 use super::table::DedupTable;
 use crate::control::Cancel;
@@ -239,7 +239,7 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
         }
         if self.pool.is_empty() {
             let buffer = self.spare_buffer(bytes.len().max(self.block_size))?;
-            self.pool.begin(buffer);
+            self.pool.begin(buffer, met(segment, unit));
         }
         self.pool.add(bytes, hash, chunk)
     }
@@ -256,6 +256,7 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
         }
         self.block(NewBlock {
             stream,
+            first: pool.first,
             data: BlockData::Owned(pool.bytes),
             hashes: pool.hashes,
             lens: pool.lens,
@@ -308,6 +309,14 @@ fn stored<'s>(units: UnitKind, segment: &'s Segment, unit: &Unit) -> &'s [u8] {
             bytes.unwrap_or_default()
         }
         UnitKind::Page => window::page(segment, unit),
+    }
+}
+
+/// Where a unit was read.
+fn met(segment: &Segment, unit: &Unit) -> Met {
+    Met {
+        stream: segment.stream,
+        offset: segment.offset + u64::from(unit.at),
     }
 }
 

@@ -1,5 +1,6 @@
 //! New units that share a block.
 
+use super::super::placed::Met;
 use crate::error::{Result, try_push};
 use crate::format::{PAGE_4K, UnitHash};
 
@@ -7,6 +8,8 @@ use crate::format::{PAGE_4K, UnitHash};
 #[derive(Default)]
 pub struct Pool {
     pub bytes: Vec<u8>,
+    /// Where the first unit was read.
+    pub first: Met,
     pub hashes: Vec<UnitHash>,
     /// Lengths of the units if they are chunks, else empty.
     pub lens: Vec<u32>,
@@ -30,9 +33,10 @@ impl Pool {
         !self.bytes.is_empty() && self.bytes.len() + len > block_size
     }
 
-    /// Gives an empty pool a buffer.
-    pub fn begin(&mut self, buffer: Vec<u8>) {
+    /// Gives an empty pool a buffer, for units of which the first one was read there.
+    pub fn begin(&mut self, buffer: Vec<u8>, first: Met) {
         self.bytes = buffer;
+        self.first = first;
     }
 
     /// Adds a unit, with its length if it is a chunk. Tells its offset.

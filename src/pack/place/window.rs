@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::super::map::{ExtentMap, Origin};
-use super::super::placed::{BlockData, NewBlock};
+use super::super::placed::{BlockData, Met, NewBlock};
 use super::super::segment::{Segment, Unit, UnitContent};
-use super::{Place, Placer};
+use super::{Place, Placer, met};
 use crate::error::{Error, Result, try_reserve};
 use crate::format::{PAGE_4K, ParentPlace};
 
@@ -98,10 +98,8 @@ impl<M: ExtentMap + Default> Placer<'_, M> {
                 hashes.push(hash);
             }
         }
-        let first = window
-            .iter()
-            .find_map(is_new)
-            .map_or(0, |unit| unit.at as usize);
+        let first_new = window.iter().find_map(is_new);
+        let first = first_new.map_or(0, |unit| unit.at as usize);
         let last = window
             .iter()
             .rev()
@@ -125,6 +123,7 @@ impl<M: ExtentMap + Default> Placer<'_, M> {
         let lens = Vec::new();
         self.block(NewBlock {
             stream: segment.stream,
+            first: first_new.map_or(Met::default(), |unit| met(segment, &unit)),
             data,
             hashes,
             lens,

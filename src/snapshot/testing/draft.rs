@@ -40,6 +40,8 @@ pub struct Draft {
     pub alter_root: Alter<RootPage>,
     /// Bytes that nothing refers to, put in front of the root page.
     pub slack: usize,
+    /// Bits of the header that a reader may ignore.
+    pub compat: u64,
     /// What a thin one leans on.
     pub lean: Option<Lean>,
 }
@@ -82,6 +84,7 @@ impl Draft {
             alter_node: Box::new(|_| ()),
             alter_root: Box::new(|_| ()),
             slack: 0,
+            compat: 0,
             lean: None,
         }
     }
@@ -306,6 +309,7 @@ impl Draft {
         (self.alter_leaves)(&mut leaves);
         let plain = || Header {
             incompat: self.lean.as_ref().map_or(0, |_| incompat::THIN),
+            compat: self.compat,
             ..Header::default()
         };
         let header = encryption.map_or_else(plain, |e| e.header);
