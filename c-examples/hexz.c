@@ -53,6 +53,11 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
 
+    /* Help fits, so that the one write that may fail is the last, whose reason is known. */
+    static char room[1 << 16];
+    if (!isatty(STDOUT_FILENO))
+        (void)setvbuf(stdout, room, _IOFBF, sizeof room);
+
     if (argc < 2) {
         put_help(stderr);
         return EXIT_USAGE;
