@@ -1373,19 +1373,44 @@ hexz_status hexz_build(const hexz_build_opts *opts);
 /* Building piece by piece ------------------------------------------------- */
 
 /**
- * Not in this version: HEXZ_ERR_UNSUPPORTED.
+ * Begins a snapshot whose bytes the host program pushes, in any order: hexz_builder_stream() adds a
+ * stream, hexz_builder_write(), hexz_builder_zero() and hexz_builder_inherit() say what is in it, and
+ * hexz_builder_finish() completes the file, which appears then or not at all. What is never written
+ * is zeros. opts as for hexz_build(), without source, memory, streams and report, which are
+ * HEXZ_ERR_INVALID_ARGUMENT; what progress, sink and cancel point to must live until the builder is
+ * freed, all else is copied.
  *
- * Begins a snapshot whose bytes the host program pushes. opts as for hexz_build(), without source,
- * memory, streams and report, which are HEXZ_ERR_INVALID_ARGUMENT; what it points to must live
- * until the builder is freed. The builder belongs to one thread at a time. *out is NULL on
- * failure; else freed by hexz_builder_free().
+ * The last write to a place wins. With HEXZ_BUILD_CDC and with a sink, though, streams are pushed front
+ * to back, one after the other; going back is HEXZ_ERR_STATE, and what is left out is zeros. What is
+ * pushed in order gives the same file as a build of the same bytes by path with the same options,
+ * except that no dictionary is trained, since nobody knows what is still to come. Out of order it
+ * reads the same, and may be a little larger: what was stored already and is then overwritten stays
+ * in the file, and hexz_build_report.bytes_dead counts it. What waits is bounded by memory_limit; the
+ * map of what came out of order goes, where that is too little for it, into an unnamed file in
+ * opts.spill, sealed under a key of its own if the snapshot is encrypted.
+ *
+ * A thread of the builder packs and writes the file meanwhile, with threads - 1 further ones that help
+ * it; all are gone when the builder is freed. The password is asked for by this call, progress is told
+ * and the sink called by the calls that may wait: write, zero, inherit, finish. bytes_read of the
+ * report are the bytes that were pushed and packed.
+ *
+ * The builder belongs to one thread at a time: a second call meanwhile, one from its own callbacks
+ * among them, is HEXZ_ERR_STATE. So is any call but hexz_builder_free() once one has failed, other
+ * than with HEXZ_ERR_AGAIN or for what it was given (_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE,
+ * _STATE), which change nothing. A triggered cancel makes the next call fail, and one that waits. A
+ * failure of the thread that packs (HEXZ_ERR_OUTPUT for a full disk) is told by the next call. A
+ * forked child cannot use it: HEXZ_ERR_STATE.
+ *
+ * The builder is the caller's, freed by hexz_builder_free(). *out is NULL on failure. Errors: as
+ * hexz_build(), but for _SOURCE and _NO_STREAM.
  */
 hexz_status hexz_builder_new(const hexz_build_opts *opts,
                              hexz_builder **out);
 
 /**
- * Not in this version. Adds a stream of size bytes, all zero; *stream becomes its index. name is 1
- * to 63 bytes of UTF-8, kind an HEXZ_STREAM_ value or 0.
+ * Adds a stream of size bytes, all zero, also after others were written to; *stream becomes its index,
+ * from 0. name is 1 to 63 bytes of UTF-8 that no other stream has, kind an HEXZ_STREAM_ value or 0 for
+ * a blob. Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE, _NO_MEMORY, _INTERNAL.
  */
 hexz_status hexz_builder_stream(hexz_builder *builder,
                                 const char *name,
@@ -1394,8 +1419,10 @@ hexz_status hexz_builder_stream(hexz_builder *builder,
                                 uint32_t *stream);
 
 /**
- * Not in this version. Writes len bytes of data at offset; the last write to a place wins. offset
- * and len are multiples of 4096, but at the end of the stream. data is copied.
+ * Writes len bytes of data at offset of the stream; the last write to a place wins. offset and
+ * offset + len are multiples of 4096 or the end of the stream. data is copied. Waits while there is
+ * no room. Errors: HEXZ_ERR_INVALID_ARGUMENT, _NO_STREAM, _OUT_OF_RANGE, _STATE, _OUTPUT, _CORRUPT,
+ * _IO and _CALLBACK (a parent or base; the sink), _CANCELLED, _UNSUPPORTED, _NO_MEMORY, _INTERNAL.
  */
 hexz_status hexz_builder_write(hexz_builder *builder,
                                uint32_t stream,
@@ -1404,9 +1431,10 @@ hexz_status hexz_builder_write(hexz_builder *builder,
                                size_t len);
 
 /**
- * Not in this version. As hexz_builder_write(), but where that would wait for threads, output or
- * callbacks it takes nothing and returns HEXZ_ERR_AGAIN at once: for event loops and coroutines. At
- * most 1 MiB at a time.
+ * As hexz_builder_write(), but where that would wait for threads, output or callbacks it takes nothing
+ * and returns HEXZ_ERR_AGAIN at once: for event loops and coroutines, which then wait for
+ * hexz_builder_ready_fd(). At most 1 MiB at a time. It calls no callback; so with a sink, which only
+ * calls that may wait call, HEXZ_ERR_AGAIN means to go on with hexz_builder_write().
  */
 hexz_status hexz_builder_try_write(hexz_builder *builder,
                                    uint32_t stream,
@@ -1415,33 +1443,43 @@ hexz_status hexz_builder_try_write(hexz_builder *builder,
                                    size_t len);
 
 /**
- * Not in this version. *fd becomes an eventfd(2) that is readable when a hexz_builder_try_write()
- * is worth it, and after a failure. The library's: poll it, do not read it; it is closed with the
- * builder.
+ * *fd becomes an eventfd(2) that is readable while a hexz_builder_try_write() is worth it, and after a
+ * failure. The library's: poll it (POLLIN, level or edge), do not read it; the same for as long as the
+ * builder lives, closed with it. HEXZ_ERR_UNSUPPORTED with a sink: see hexz_builder_try_write().
+ * Errors: HEXZ_ERR_INVALID_ARGUMENT, _STATE, _UNSUPPORTED.
  */
 hexz_status hexz_builder_ready_fd(const hexz_builder *builder,
                                   int32_t *fd);
 
-/** Not in this version. Makes len bytes at offset zero, as hexz_builder_write() would. */
+/** Makes len bytes at offset zero, as hexz_builder_write() would, however many. Errors: as there. */
 hexz_status hexz_builder_zero(hexz_builder *builder,
                               uint32_t stream,
                               uint64_t offset,
                               uint64_t len);
 
-/** Not in this version. Takes len bytes at offset from the parent, without reading them. */
+/**
+ * Takes len bytes at offset from the stream of the same name of opts.parent or opts.parent_snapshot,
+ * without reading them: for a hypervisor that writes only what its dirty bitmap says. What the parent
+ * has not is zeros. With chunks, here or there, they are read. Errors: as hexz_builder_write();
+ * HEXZ_ERR_INVALID_ARGUMENT without a parent.
+ */
 hexz_status hexz_builder_inherit(hexz_builder *builder,
                                  uint32_t stream,
                                  uint64_t offset,
                                  uint64_t len);
 
 /**
- * Not in this version. Completes the snapshot and fills in report, unless it is NULL. After that
- * the builder can only be freed.
+ * Completes the snapshot, gives it its name, and fills in report, unless it is NULL; its struct_size
+ * is set by you. After that the builder can only be freed. A builder without streams is
+ * HEXZ_ERR_STATE, and goes on. Errors: as hexz_builder_write(), and HEXZ_ERR_EXISTS.
  */
 hexz_status hexz_builder_finish(hexz_builder *builder,
                                 hexz_build_report *report);
 
-/** Frees a builder; one that was not finished leaves nothing behind. NULL does nothing. */
+/**
+ * Frees a builder. One that was not finished leaves nothing behind; its sink is aborted. NULL does
+ * nothing. While a call is under way, in a callback of it for one, it does nothing either.
+ */
 void hexz_builder_free(hexz_builder *builder);
 
 /* Reading ----------------------------------------------------------------- */

@@ -101,6 +101,18 @@ impl<'a> Control<'a> {
         self.report(0, stored)
     }
 
+    /// Goes on with a phase that another control has begun, and whose last report was then.
+    pub fn resume(&mut self, phase: Phase, total: u64, last: Option<Instant>) {
+        self.phase = phase;
+        self.total = total;
+        self.last = last;
+    }
+
+    /// When the last report was made, if one was.
+    pub fn last_report(&self) -> Option<Instant> {
+        self.last
+    }
+
     /// Checks for cancellation and reports, at most every 20 ms.
     pub fn advance(&mut self, done: u64, stored: u64) -> Result<()> {
         self.check()?;

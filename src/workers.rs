@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use crate::panic::silently;
 
@@ -28,12 +28,25 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> io::Result<ScopedJoinHandle<'scope, T>> {
     let before = SignalMask::block_all()?;
-    let handle = Builder::new()
-        .name("hexz".to_owned())
-        .stack_size(STACK_SIZE)
-        .spawn_scoped(scope, move || silently(work));
+    let handle = builder().spawn_scoped(scope, move || silently(work));
     before.restore();
     handle
+}
+
+/// The same for a thread that outlives the call, and is joined later.
+pub fn spawn<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    let before = SignalMask::block_all()?;
+    let handle = builder().spawn(move || silently(work));
+    before.restore();
+    handle
+}
+
+fn builder() -> Builder {
+    Builder::new()
+        .name("hexz".to_owned())
+        .stack_size(STACK_SIZE)
 }
 
 /// A thread inherits the mask of the one that starts it; so block, start, restore.

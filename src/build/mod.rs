@@ -4,6 +4,7 @@
 mod fold;
 mod parents;
 mod paths;
+mod push;
 #[cfg(test)]
 mod stored_tests;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 
 pub use parents::{Excess, Parent, Parents};
 pub use paths::{Kind, PathStream};
+pub use push::{Builder, BuilderRequest};
 
 use crate::control::Control;
 use crate::crypto::KdfCost;
@@ -63,7 +65,7 @@ pub struct Encrypt<'a, 'p> {
 /// Builds a snapshot. On any error the output is what it was before.
 pub fn build(
     request: BuildRequest<'_>,
-    mut encrypt: Option<Encrypt<'_, '_>>,
+    encrypt: Option<Encrypt<'_, '_>>,
     control: &mut Control<'_>,
 ) -> Result<Report> {
     control.check()?;
@@ -76,31 +78,12 @@ pub fn build(
     if let Output::File { path, .. } = output {
         refuse_input_as_output(&streams, path)?;
     }
-    pack::check_memory(&streams, &options, None)?;
-    // What cannot work is no reason to bother anybody.
-    if let Output::File { path, existing, .. } = output
-        && encrypt.is_some()
+    let check = |heritage: Option<&Heritage>| pack::check_memory(&streams, &options, heritage);
+    let (heritage, encryption) = prepare(parents, &output, encrypt, &check, control)?;
+    if let Some(heritage) = &heritage
+        && let Some(parent) = heritage.parent()
     {
-        PendingFile::check(path, existing)?;
-    }
-    let password = encrypt.as_mut().map(|encrypt| &mut *encrypt.password);
-    let heritage = parents.open(password, control)?;
-    if let Some(heritage) = &heritage {
-        if let Output::File { path, .. } = output {
-            refuse_parent_as_output(heritage, path)?;
-        }
-        pack::check_memory(&streams, &options, Some(heritage))?;
-        if let Some(parent) = heritage.parent() {
-            parents::lean(&mut streams, heritage, parent, options.units)?;
-        }
-    }
-    let mut encryption = None;
-    if let Some(encrypt) = encrypt {
-        let mut made = ask_and_derive(&output, encrypt, control)?;
-        if let Some(heritage) = &heritage {
-            made.lean(heritage.hashing());
-        }
-        encryption = Some(made);
+        parents::lean(&mut streams, heritage, parent, options.units)?;
     }
     let sink: Box<dyn Sink> = match output {
         Output::File {
@@ -113,6 +96,41 @@ pub fn build(
     let sink = Uncommitted::new(sink);
     let encryption = encryption.as_ref();
     pack::pack(streams, &options, encryption, heritage, sink, control)
+}
+
+/// All that comes before an output is made: what the snapshot leans on, and its keys. `check` says
+/// whether there is memory enough, first for a snapshot that leans on nothing.
+fn prepare(
+    parents: Parents<'_>,
+    output: &Output<'_>,
+    mut encrypt: Option<Encrypt<'_, '_>>,
+    check: &dyn Fn(Option<&Heritage>) -> Result<()>,
+    control: &Control<'_>,
+) -> Result<(Option<Heritage>, Option<Encryption>)> {
+    check(None)?;
+    // What cannot work is no reason to bother anybody.
+    if let Output::File { path, existing, .. } = *output
+        && encrypt.is_some()
+    {
+        PendingFile::check(path, existing)?;
+    }
+    let password = encrypt.as_mut().map(|encrypt| &mut *encrypt.password);
+    let heritage = parents.open(password, control)?;
+    if let Some(heritage) = &heritage {
+        if let Output::File { path, .. } = *output {
+            refuse_parent_as_output(heritage, path)?;
+        }
+        check(Some(heritage))?;
+    }
+    let mut encryption = None;
+    if let Some(encrypt) = encrypt {
+        let mut made = ask_and_derive(output, encrypt, control)?;
+        if let Some(heritage) = &heritage {
+            made.lean(heritage.hashing());
+        }
+        encryption = Some(made);
+    }
+    Ok((heritage, encryption))
 }
 
 fn ask_and_derive(

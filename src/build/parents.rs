@@ -101,6 +101,12 @@ impl ParentStream for InParent {
     }
 }
 
+/// A parent as those streams see it that are cut into units.
+pub struct View {
+    snapshot: Arc<Snapshot>,
+    by_place: ByPlace,
+}
+
 /// Lets the sources of streams that are cut into `units` take bytes from the parent.
 pub fn lean(
     streams: &mut [StreamInput],
@@ -108,32 +114,43 @@ pub fn lean(
     parent: &Chain,
     units: UnitKind,
 ) -> Result<()> {
-    let snapshot = Arc::new(Snapshot::new(parent.clone()));
-    // Rules 3 and 4 of docs/FORMAT.md, section 4.1: what lies in chunks begins and ends anywhere, and
-    // chunks may not be followed by anything.
-    let mut by_place = ByPlace::Nothing;
-    if units == UnitKind::Page && !parent.index.root.is_cdc() {
-        let mut folded = Vec::new();
-        for root in heritage.folded() {
-            try_push(&mut folded, *root, "ancestors")?;
-        }
-        by_place = match folded.is_empty() {
-            true => ByPlace::All,
-            false => ByPlace::NotIn(folded.into()),
-        };
-    }
+    let view = View::of(parent, heritage, units)?;
     for stream in streams {
-        let same = snapshot
-            .streams()
-            .iter()
-            .position(|s| s.name == stream.name);
-        stream.source.lean_on(Arc::new(InParent {
-            snapshot: Arc::clone(&snapshot),
-            stream: same.map(|at| at as u32),
-            by_place: by_place.clone(),
-        }));
+        stream.source.lean_on(view.stream(&stream.name));
     }
     Ok(())
+}
+
+impl View {
+    /// The parent that streams cut into `units` lean on.
+    pub fn of(parent: &Chain, heritage: &Heritage, units: UnitKind) -> Result<Self> {
+        let snapshot = Arc::new(Snapshot::new(parent.clone()));
+        // Rules 3 and 4 of docs/FORMAT.md, section 4.1: what lies in chunks begins and ends anywhere, and
+        // chunks may not be followed by anything.
+        let mut by_place = ByPlace::Nothing;
+        if units == UnitKind::Page && !parent.index.root.is_cdc() {
+            let mut folded = Vec::new();
+            for root in heritage.folded() {
+                try_push(&mut folded, *root, "ancestors")?;
+            }
+            by_place = match folded.is_empty() {
+                true => ByPlace::All,
+                false => ByPlace::NotIn(folded.into()),
+            };
+        }
+        Ok(View { snapshot, by_place })
+    }
+
+    /// Its stream of that name, whether it has one or not.
+    pub fn stream(&self, name: &str) -> Arc<dyn ParentStream> {
+        let mut streams = self.snapshot.streams().iter();
+        let same = streams.position(|s| s.name == name);
+        Arc::new(InParent {
+            snapshot: Arc::clone(&self.snapshot),
+            stream: same.map(|at| at as u32),
+            by_place: self.by_place.clone(),
+        })
+    }
 }
 
 impl Parents<'_> {

@@ -9,9 +9,8 @@ use super::callback::{ProgressCallback, with_control};
 use super::cancel;
 use super::guard::guard;
 use super::streams::{self, Stream};
-use crate::build::{BuildRequest, Encrypt, Output, build};
-use crate::pack::{Options, Report, UnitKind};
-use crate::sink::{Existing, Sync};
+use crate::build::{BuildRequest, Encrypt, build};
+use crate::pack::Report;
 use crate::source::{Access, Writers};
 
 /// = Building
@@ -86,7 +85,7 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
         let (opts, target, streams, cancel) = unsafe {
             let opts = args.read(opts, "opts")?;
             let streams = streams::check(&args, &opts)?;
-            let target = build_opts::check(&args, &opts)?;
+            let target = build_opts::check(&args, &opts, ptr::null())?;
             (opts, target, streams, cancel::borrow(opts.cancel))
         };
         // SAFETY: NULL, or a hexz_build_report.
@@ -105,29 +104,8 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
             },
             other_files: opts.flags & HEXZ_BUILD_ALLOW_BACKING != 0,
         };
-        let output = match target.output {
-            build_opts::Output::Sink(sink) => Output::Sink(Box::new(sink)),
-            build_opts::Output::Path(path) => Output::File {
-                path,
-                existing: match opts.flags & HEXZ_BUILD_OVERWRITE {
-                    0 => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
-                    _ => Existing::Replace,
-                },
-                sync: match opts.flags & HEXZ_BUILD_NO_SYNC {
-                    0 => Sync::Yes("HEXZ_BUILD_NO_SYNC"),
-                    _ => Sync::No,
-                },
-            },
-        };
-        let options = Options {
-            profile: target.profile,
-            units: match opts.flags & HEXZ_BUILD_CDC {
-                0 => UnitKind::Page,
-                _ => UnitKind::Chunk,
-            },
-            threads: opts.threads,
-            memory_limit: opts.memory_limit,
-        };
+        let output = target.output.with(opts.flags);
+        let options = build_opts::options(target.profile, &opts);
         let mut encrypt = target
             .encrypt
             .map(|(callback, cost)| (callback.function(), cost));
@@ -153,7 +131,8 @@ pub unsafe extern "C" fn hexz_build(opts: *const hexz_build_opts) -> hexz_status
     })
 }
 
-fn write_report(out: Out<hexz_build_report>, done: &Report) {
+/// Fills in what a build did.
+pub fn write_report(out: Out<hexz_build_report>, done: &Report) {
     out.write(&hexz_build_report {
         struct_size: size_of::<hexz_build_report>(),
         reserved: 0,

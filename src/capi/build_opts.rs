@@ -1,7 +1,7 @@
 //! The checks of hexz_build_opts that all ways to build share.
 
+use std::ffi::c_void;
 use std::path::Path;
-use std::ptr;
 
 use super::abi::*;
 use super::args::Args;
@@ -9,11 +9,13 @@ use super::callback::PasswordCallback;
 use super::handle;
 use super::profile;
 use super::sink::{self, HostSink};
-use crate::build::{Excess, Parent, Parents};
+use crate::build::{self, Excess, Parent, Parents};
 use crate::crypto::KdfCost;
 use crate::error::{Error, Result, operand, try_push};
 use crate::index::Chain;
+use crate::pack::{Options, UnitKind};
 use crate::profile::Profile;
+use crate::sink::{Existing, Sync};
 
 const FLAGS: u64 = HEXZ_BUILD_ENCRYPT
     | HEXZ_BUILD_CDC
@@ -49,12 +51,49 @@ pub struct Target<'a> {
     pub encrypt: Option<(PasswordCallback, KdfCost)>,
 }
 
-/// Checks all but the sources.
+impl<'a> Output<'a> {
+    /// What is made of it with these flags.
+    pub fn with(self, flags: u64) -> build::Output<'a> {
+        match self {
+            Output::Sink(sink) => build::Output::Sink(Box::new(sink)),
+            Output::Path(path) => build::Output::File {
+                path,
+                existing: match flags & HEXZ_BUILD_OVERWRITE {
+                    0 => Existing::Refuse("HEXZ_BUILD_OVERWRITE"),
+                    _ => Existing::Replace,
+                },
+                sync: match flags & HEXZ_BUILD_NO_SYNC {
+                    0 => Sync::Yes("HEXZ_BUILD_NO_SYNC"),
+                    _ => Sync::No,
+                },
+            },
+        }
+    }
+}
+
+/// How it is packed.
+pub fn options(profile: Profile, opts: &hexz_build_opts) -> Options {
+    Options {
+        profile,
+        units: match opts.flags & HEXZ_BUILD_CDC {
+            0 => UnitKind::Page,
+            _ => UnitKind::Chunk,
+        },
+        threads: opts.threads,
+        memory_limit: opts.memory_limit,
+    }
+}
+
+/// Checks all but the sources. The sink is one of a call on `handle` (NULL for a call on none).
 ///
 /// # Safety
 ///
 /// As the header asks of hexz_build_opts.
-pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target<'a>> {
+pub unsafe fn check<'a>(
+    args: &'a Args,
+    opts: &hexz_build_opts,
+    handle: *const c_void,
+) -> Result<Target<'a>> {
     args.flags(opts.flags, FLAGS, "opts.flags")?;
     args.reserved(opts.reserved, "opts.reserved")?;
     args.reserved(opts.reserved2 as usize, "opts.reserved2")?;
@@ -66,7 +105,7 @@ pub unsafe fn check<'a>(args: &'a Args, opts: &hexz_build_opts) -> Result<Target
     let cost = args.kdf(opts.kdf_memory_kib, opts.kdf_passes, opts.kdf_lanes)?;
     // SAFETY: as promised.
     let (path, sink, parent) = unsafe {
-        let sink = HostSink::check(args, opts.sink, ptr::null())?;
+        let sink = HostSink::check(args, opts.sink, handle)?;
         (args.path(opts.output), sink, args.path(opts.parent))
     };
     let output = match (path, sink) {

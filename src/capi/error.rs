@@ -54,6 +54,14 @@ fn status(e: &Error) -> hexz_status {
     }
 }
 
+/// Makes a try that had to wait this thread's last failure, as far as its text goes.
+pub fn record_again(function: &str) -> hexz_status {
+    record(&Error::State(format!(
+        "{function}: would have to wait; go on when hexz_builder_ready_fd's descriptor is readable"
+    )));
+    HEXZ_ERR_AGAIN
+}
+
 fn last<R>(default: R, read: impl FnOnce(&Failure) -> R) -> R {
     LAST.try_with(|last| last.borrow().as_ref().map(read))
         .ok()

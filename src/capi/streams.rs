@@ -150,14 +150,8 @@ unsafe fn check_one<'a>(
         let path = args.path(stream.path);
         (stream, args.bytes(stream.name), path)
     };
-    let name = name.ok_or_else(|| args.invalid(format_args!("{what}.name is NULL")))?;
-    let fits = (1..=NAME_MAX).contains(&name.len());
-    let Some(name) = std::str::from_utf8(name).ok().filter(|_| fits) else {
-        return Err(args.invalid(format_args!(
-            "{what}.name is not 1 to {NAME_MAX} bytes of UTF-8"
-        )));
-    };
-    args.constant(stream.kind, 0..=HEXZ_STREAM_BLOB, &format!("{what}.kind"))?;
+    let name = check_name(args, name, &format!("{what}.name"))?;
+    let kind = check_kind(args, stream.kind, &format!("{what}.kind"))?;
     args.constant(
         stream.format,
         0..=HEXZ_FORMAT_QCOW2,
@@ -176,14 +170,24 @@ unsafe fn check_one<'a>(
     }
     // SAFETY: as above.
     let from = unsafe { check_from(args, &stream, path, what) }?;
-    Ok(Stream {
-        name,
-        kind: match stream.kind {
-            HEXZ_STREAM_DISK => Kind::Disk,
-            HEXZ_STREAM_MEMORY => Kind::Memory,
-            _ => Kind::Blob,
-        },
-        from,
+    Ok(Stream { name, kind, from })
+}
+
+/// The name of a stream, called `what` among the arguments.
+pub fn check_name<'a>(args: &Args, name: Option<&'a [u8]>, what: &str) -> Result<&'a str> {
+    let name = name.ok_or_else(|| args.invalid(format_args!("{what} is NULL")))?;
+    let fits = (1..=NAME_MAX).contains(&name.len());
+    let name = std::str::from_utf8(name).ok().filter(|_| fits);
+    name.ok_or_else(|| args.invalid(format_args!("{what} is not 1 to {NAME_MAX} bytes of UTF-8")))
+}
+
+/// An HEXZ_STREAM_ value or 0, called `what` among the arguments.
+pub fn check_kind(args: &Args, kind: u32, what: &str) -> Result<Kind> {
+    args.constant(kind, 0..=HEXZ_STREAM_BLOB, what)?;
+    Ok(match kind {
+        HEXZ_STREAM_DISK => Kind::Disk,
+        HEXZ_STREAM_MEMORY => Kind::Memory,
+        _ => Kind::Blob,
     })
 }
 

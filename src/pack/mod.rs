@@ -6,6 +6,7 @@
 
 mod chunker;
 mod feed;
+mod filler;
 mod hash;
 mod heritage;
 mod map;
@@ -13,6 +14,7 @@ mod pipeline;
 mod place;
 mod placed;
 mod plan;
+mod push;
 mod reader;
 mod runs;
 mod sample;
@@ -33,6 +35,7 @@ pub use chunker::Chunker;
 pub use hash::{is_zero, unit_hash};
 pub use heritage::{Heritage, Kin};
 pub use plan::MEMORY_LIMIT_DEFAULT;
+pub use push::{Push, PushOutput, PushRequest, check_push_memory};
 pub use segment::{Unit, UnitContent, UnitKind};
 
 use feed::Sources;
@@ -151,6 +154,7 @@ fn plan(
         per_thread: reading.max().unwrap_or(0) + comparing,
         inheritable: heritage.map_or(0, Heritage::unit_count),
         heritage: heritage.map_or(0, Heritage::memory),
+        pushing: None,
     };
     demand.plan()
 }
@@ -213,6 +217,7 @@ pub fn pack(
         encryption,
         heritage: heritage.as_mut(),
         entries,
+        log: None,
     };
     let done = session.run(&mut feed, &mut *sink, control)?;
     control.end(done.written.file_size)?;

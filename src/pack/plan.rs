@@ -1,6 +1,7 @@
 //! How the memory limit is shared out: half for the deduplication table, from parameters alone, so
 //! that the bytes of a snapshot do not depend on threads; the rest for buffers and workers.
 
+use super::map::ANYWHERE_ENTRY as ENTRY;
 use super::table;
 use super::writer;
 use crate::codec::{Method, encoder_memory};
@@ -18,6 +19,19 @@ const SEGMENTS: usize = 2;
 const SEGMENTS_MIN: usize = 2;
 const BLOCKS: usize = 16;
 const BLOCKS_MIN: usize = 2;
+/// Of what is pushed: share of the limit for segments that are gathered, and their number.
+const GATHERED_SHARE: u64 = 16;
+const GATHERED_MIN: u64 = 2;
+const GATHERED_MAX: u64 = 32;
+/// Of what is cut into chunks: bytes that are gathered together, how many of these are being filled,
+/// and how many must be there beside a segment before that is cut: so far may looks at a map go
+/// ahead of what is read.
+pub const CHUNKS_LEN: usize = 256 << 10;
+const CHUNKS_HELD: usize = 4;
+const CHUNKS_AHEAD: usize = 5;
+/// Share of the limit for extents that may come in any order, and their number.
+const EXTENTS_SHARE: u64 = 32;
+const EXTENTS_MAX: u64 = 1 << 18;
 /// Stack, channels, hashed units and small things of one thread.
 const THREAD: usize = 512 << 10;
 
@@ -42,6 +56,48 @@ pub struct Plan {
     pub train: usize,
     /// Whether segments may have parts that are not there yet, so that workers fill them in.
     pub defer: bool,
+    /// Whether the table of units may take the slots of that of runs too, as long as it then holds all
+    /// that there can be.
+    pub open_ended: bool,
+    /// Of streams that are pushed, what is gathered before it is packed.
+    pub gather: Gather,
+    /// Extents that are kept in memory at most.
+    pub extents: usize,
+}
+
+/// Buffers for what is pushed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Gather {
+    /// Bytes of one.
+    pub len: usize,
+    /// That are being filled at most.
+    pub held: usize,
+    /// Of these and of those that are on their way, at most.
+    pub all: usize,
+    /// Bytes that must be ready before some are cut into chunks, while more may come.
+    pub ready: u64,
+}
+
+impl Gather {
+    /// Where whole segments are gathered, those on their way are segments under way.
+    fn beside(self, cdc: Option<&CdcSizes>, segments: usize) -> Self {
+        match cdc {
+            Some(_) => self,
+            None => Gather {
+                all: self.held + segments,
+                ..self
+            },
+        }
+    }
+}
+
+/// How streams are pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushing {
+    /// Front to back.
+    InOrder,
+    /// In any order.
+    Anywhere,
 }
 
 /// What the plan is made for.
@@ -65,6 +121,8 @@ pub struct Demand<'a> {
     pub inheritable: u64,
     /// Bytes that looking into their files takes.
     pub heritage: usize,
+    /// Whether streams are pushed, of which there may come any number: `logical` is not known then.
+    pub pushing: Option<Pushing>,
 }
 
 impl Demand<'_> {
@@ -92,12 +150,14 @@ impl Demand<'_> {
         let left = limit / 2 - table::memory(heritage_slots) as u64;
         let (table_slots, run_slots) = self.tables(left);
         let segment_len = super::reader::segment_len(self.profile.block_size, self.cdc);
+        let (gather, extents) = self.pushed(limit, segment_len);
         // What is packed has hardly more bytes than what it unpacks to.
         let segment_cost = match deferral {
             Deferral::Unpacking => 2 * segment_len + segment_len / 8,
             Deferral::Nothing | Deferral::Reading => segment_len,
         };
-        let least = self.cost(segment_cost, 1, SEGMENTS_MIN, BLOCKS_MIN);
+        let kept = gather.all * gather.len + extents * ENTRY;
+        let least = kept + self.cost(segment_cost, 1, SEGMENTS_MIN, BLOCKS_MIN);
         if least > rest {
             return Err(Error::InvalidArgument(format!(
                 "memory_limit of {limit} bytes is too little for blocks of {} bytes with this \
@@ -125,7 +185,7 @@ impl Demand<'_> {
                 )
             });
             let fits = |(segments, blocks): &(usize, usize)| {
-                self.cost(segment_cost, threads, *segments, *blocks) <= rest
+                kept + self.cost(segment_cost, threads, *segments, *blocks) <= rest
             };
             if let Some((segments, blocks)) = shares.find(fits) {
                 return Ok(Plan {
@@ -138,6 +198,9 @@ impl Demand<'_> {
                     blocks,
                     train,
                     defer: deferral != Deferral::Nothing,
+                    open_ended: self.pushing.is_some(),
+                    gather: gather.beside(self.cdc, segments),
+                    extents,
                 });
             }
         }
@@ -151,7 +214,43 @@ impl Demand<'_> {
             blocks: BLOCKS_MIN,
             train,
             defer: deferral != Deferral::Nothing,
+            open_ended: self.pushing.is_some(),
+            gather: gather.beside(self.cdc, SEGMENTS_MIN),
+            extents,
         })
+    }
+
+    /// What is gathered and the extents that are kept, if streams are pushed.
+    fn pushed(&self, limit: u64, segment_len: usize) -> (Gather, usize) {
+        let segments = limit / GATHERED_SHARE / segment_len as u64;
+        let held = segments.clamp(GATHERED_MIN, GATHERED_MAX) as usize;
+        match self.pushing {
+            None => (Gather::default(), 0),
+            Some(_) if self.cdc.is_some() => {
+                let ready = segment_len + CHUNKS_AHEAD * CHUNKS_LEN;
+                let gather = Gather {
+                    len: CHUNKS_LEN,
+                    held: CHUNKS_HELD,
+                    // Some of what is ready may lie in the middle of a buffer, and two are taken at once.
+                    all: CHUNKS_HELD + ready.div_ceil(CHUNKS_LEN) + 3,
+                    ready: ready as u64,
+                };
+                (gather, 0)
+            }
+            Some(pushing) => {
+                let gather = Gather {
+                    len: segment_len,
+                    held,
+                    all: held,
+                    ready: 0,
+                };
+                let extents = match pushing {
+                    Pushing::InOrder => 0,
+                    Pushing::Anywhere => limit / EXTENTS_SHARE / ENTRY as u64,
+                };
+                (gather, extents.min(EXTENTS_MAX) as usize)
+            }
+        }
     }
 
     /// The table of what others have: half of `bytes` at most, and no larger than that needs.
@@ -167,10 +266,14 @@ impl Demand<'_> {
 
     /// The tables: no larger than all units there can be need.
     fn tables(&self, bytes: u64) -> (usize, Option<usize>) {
+        let logical = match self.pushing {
+            Some(_) => u64::MAX,
+            None => self.logical,
+        };
         let unit = self
             .cdc
             .map_or(PAGE_4K as u64, |sizes| u64::from(sizes.min));
-        let all = table::slots_for(self.logical.div_ceil(unit));
+        let all = table::slots_for(logical.div_ceil(unit));
         let slot = table::memory(1) as u64;
         if all <= bytes / slot {
             return (all as usize, None);
@@ -225,6 +328,7 @@ mod tests {
             per_thread: 0,
             inheritable: 0,
             heritage: 0,
+            pushing: None,
         }
         .plan()
     }
@@ -270,6 +374,7 @@ mod tests {
                 per_thread: 0,
                 inheritable: 0,
                 heritage: 0,
+                pushing: None,
             };
             demand.plan().unwrap();
         }
@@ -288,6 +393,7 @@ mod tests {
             per_thread: 0,
             inheritable: 0,
             heritage: 0,
+            pushing: None,
         };
         let plan = demand.plan().unwrap();
         assert!(plan.defer && plan.threads == 4);

@@ -64,10 +64,23 @@ impl<'a> Reader<'a> {
         defer: bool,
         cancel: Option<&'a Cancel>,
     ) -> Self {
+        Reader::with_step(source, stream, segment_len, cdc, defer, cancel)
+    }
+
+    /// As [`Reader::new`], of chunks; the map is not looked at further than some `step`s ahead of what is
+    /// read.
+    pub fn with_step(
+        source: &'a dyn Source,
+        stream: u32,
+        step: usize,
+        cdc: Option<&CdcSizes>,
+        defer: bool,
+        cancel: Option<&'a Cancel>,
+    ) -> Self {
         Reader {
             source,
             stream,
-            runs: Runs::new(source, 0, segment_len as u64, cancel),
+            runs: Runs::new(source, 0, step as u64, cancel),
             run: None,
             at: 0,
             chunker: cdc.map(Chunker::new),
@@ -76,6 +89,11 @@ impl<'a> Reader<'a> {
             carry: Vec::new(),
             done: false,
         }
+    }
+
+    /// Up to where the source was read.
+    pub fn at(&self) -> u64 {
+        self.at
     }
 
     /// The next item; after [`Item::End`] there is none.

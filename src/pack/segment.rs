@@ -14,6 +14,7 @@ pub struct BufferPool {
     len: usize,
     free: Mutex<Vec<Vec<u8>>>,
     out: AtomicUsize,
+    given_back: AtomicUsize,
 }
 
 impl BufferPool {
@@ -23,6 +24,7 @@ impl BufferPool {
             len,
             free: Mutex::default(),
             out: AtomicUsize::new(0),
+            given_back: AtomicUsize::new(0),
         })
     }
 
@@ -47,6 +49,11 @@ impl BufferPool {
         self.len
     }
 
+    /// Buffers that came back so far.
+    pub fn given_back(&self) -> usize {
+        self.given_back.load(Ordering::Relaxed)
+    }
+
     /// Buffers that are in use.
     pub fn out(&self) -> usize {
         self.out.load(Ordering::Relaxed)
@@ -69,6 +76,7 @@ impl Drop for Buffer {
         let _ = try_push(&mut free, bytes, "a list of buffers");
         drop(free);
         self.pool.out.fetch_sub(1, Ordering::Relaxed);
+        self.pool.given_back.fetch_add(1, Ordering::Relaxed);
     }
 }
 

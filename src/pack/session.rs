@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::feed::Feed;
 use super::heritage::Heritage;
-use super::pipeline::{self, Costs};
+use super::pipeline::{self, Costs, Log};
 use super::place::Placer;
 use super::placed::Counts;
 use super::plan::Plan;
@@ -31,8 +31,10 @@ pub struct Session<'a> {
     pub encryption: Option<&'a Encryption>,
     /// What need not be stored, if there is a parent or a base.
     pub heritage: Option<&'a mut Heritage>,
-    /// Names, kinds and sizes of the streams.
+    /// Names, kinds and sizes of the streams that are known.
     pub entries: Vec<StreamEntry>,
+    /// Takes the extents if they may come in any order.
+    pub log: Option<Log>,
 }
 
 /// What packing did.
@@ -41,6 +43,8 @@ pub struct Done {
     pub written: Written,
     costs: Costs,
     counts: Counts,
+    /// Stored bytes that no stream refers to.
+    dead: u64,
 }
 
 impl Session<'_> {
@@ -71,14 +75,20 @@ impl Session<'_> {
         let operand = sink.operand().to_owned();
         let parameters = self.root_parameters();
         let mut writer = Writer::new(sink, parameters, self.trained, self.encryption)?;
+        if self.log.is_some() {
+            writer.may_give_up();
+        }
         let table = |slots| DedupTable::new(slots, &operand);
         let runs = self.plan.run_slots.map(table).transpose()?;
-        let mut placer = Placer::new(
-            table(self.plan.table_slots)?,
-            runs,
-            profile.block_size as usize,
-            *units,
-        );
+        let share = self.plan.table_slots;
+        let whole = match (self.plan.open_ended, self.plan.run_slots) {
+            (true, Some(runs)) => share + runs,
+            _ => share,
+        };
+        let mut placer = Placer::new(table(whole)?, runs, profile.block_size as usize, *units);
+        if whole > share {
+            placer.open_ended(whole, share);
+        }
         if let Some(heritage) = &mut self.heritage {
             placer.lean_on(heritage, control.cancel());
         }
@@ -91,13 +101,22 @@ impl Session<'_> {
             same_place: same_place.as_ref(),
             cancel: control.cancel(),
         };
-        let (costs, counts) = pipeline::run(feed, work, self.plan, placer, &mut writer, control)?;
+        let (plan, log) = (self.plan, self.log.as_mut());
+        let (costs, mut counts) =
+            pipeline::run(feed, work, plan, placer, &mut writer, log, control)?;
         feed.check()?;
+        let mut dead = 0;
+        if let Some(log) = self.log.as_ref().filter(|log| log.is_scattered()) {
+            log.write(&mut writer)?;
+            dead = log.all.dead()? + writer.take_up()?;
+            counts.zero = writer.streams().iter().map(|s| s.zero_size).sum();
+        }
         let lineage = (self.heritage.as_ref()).map(|heritage| heritage.lineage(keys));
         Ok(Done {
             written: writer.finish(lineage.transpose()?)?,
             costs,
             counts,
+            dead,
         })
     }
 
@@ -122,6 +141,7 @@ impl Done {
             written,
             costs,
             counts,
+            dead,
         } = self;
         Report {
             bytes_read: costs.read.bytes,
@@ -130,7 +150,7 @@ impl Done {
             bytes_inherited: counts.inherited,
             bytes_unique: counts.unique,
             bytes_stored: written.stored_size,
-            bytes_dead: 0,
+            bytes_dead: *dead,
             blocks: written.blocks,
             blocks_copied: costs.copied,
             file_size: written.file_size,

@@ -91,6 +91,11 @@ impl DedupTable {
         })
     }
 
+    /// Remembers only what a table of `slots`, which are no more than it has, would remember.
+    pub fn limit(&mut self, slots: usize) {
+        self.visible_max = slots as u64 * VISIBLE_PERCENT / 100;
+    }
+
     /// Whether anything was forgotten yet.
     pub fn has_forgotten(&self) -> bool {
         self.floor > 0

@@ -5,8 +5,11 @@
 //! therefore lie back to back in the file; other pages wait for that moment.
 
 mod ancestors;
+mod give_up;
 
 use std::time::{Duration, Instant};
+
+use give_up::GivenUp;
 
 use super::seal::seal;
 use super::tree::{FullNode, TreeBuilder};
@@ -113,6 +116,8 @@ pub struct Writer<'s> {
     blocks: BlockPage,
     units: UnitPage,
     waiting: Vec<(TreeKind, PageKey, Vec<u8>)>,
+    /// Where pages and nodes of extents lie, if they may be given up.
+    given_up: Option<GivenUp>,
     data_size: u64,
     block_count: u64,
     unit_count: u64,
@@ -158,6 +163,7 @@ impl<'s> Writer<'s> {
             blocks: BlockPage::default(),
             units: UnitPage::default(),
             waiting: Vec::new(),
+            given_up: None,
             data_size: 0,
             block_count: 0,
             unit_count: 0,
@@ -255,6 +261,17 @@ impl<'s> Writer<'s> {
         }
         let entry = ExtentEntry { len, target };
         try_push(&mut self.extents.entries, entry, "a page of the index")?;
+        Ok(())
+    }
+
+    /// The streams so far.
+    pub fn streams(&self) -> &[StreamEntry] {
+        &self.parameters.streams
+    }
+
+    /// Takes one more stream.
+    pub fn add_stream(&mut self, entry: StreamEntry) -> Result<()> {
+        try_push(&mut self.parameters.streams, entry, "streams")?;
         Ok(())
     }
 
@@ -394,6 +411,7 @@ impl<'s> Writer<'s> {
     fn leaf(&mut self, kind: TreeKind, key: PageKey, bytes: &[u8]) -> Result<()> {
         let pointer = self.store(PieceKind::Page, bytes)?;
         let at = kind as usize - 1;
+        self.note(at, &pointer)?;
         let full = self.trees[at].add(ChildEntry { key, pointer })?;
         self.grow(at, full)
     }
@@ -402,6 +420,7 @@ impl<'s> Writer<'s> {
     fn grow(&mut self, tree: usize, mut node: Option<FullNode>) -> Result<()> {
         while let Some(mut full) = node {
             let pointer = self.store(PieceKind::Page, &std::mem::take(&mut full.bytes))?;
+            self.note(tree, &pointer)?;
             node = self.trees[tree].adopt(full, pointer)?;
         }
         Ok(())

@@ -48,6 +48,11 @@ impl Sink for FileSink {
         Ok(())
     }
 
+    fn rewrite(&mut self, offset: u64, data: &[u8]) -> Result<()> {
+        let file = self.file.as_ref().ok_or_else(|| self.gone())?;
+        file.write_all_at(data, offset)
+    }
+
     fn commit(&mut self) -> Result<()> {
         let file = self.file.take().ok_or_else(|| self.gone())?;
         if self.ends_in_hole {

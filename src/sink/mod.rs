@@ -5,15 +5,17 @@ mod file;
 mod pending;
 mod place;
 mod publish;
+mod spill;
 mod temporary;
 
 pub use file::FileSink;
 pub use pending::{PendingFile, Sync};
 pub use place::Existing;
+pub use spill::{SpillFile, SpillFolder};
 
 use std::ops::{Deref, DerefMut};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Takes bytes front to back.
 pub trait Sink {
@@ -31,6 +33,15 @@ pub trait Sink {
 
     /// Takes `len` zeros.
     fn write_zeroes(&mut self, len: u64) -> Result<()>;
+
+    /// Writes over what was written at `offset` before. Only a sink that is asked for scattered streams
+    /// is asked for this.
+    fn rewrite(&mut self, _offset: u64, _data: &[u8]) -> Result<()> {
+        Err(Error::Internal(format!(
+            "'{}' takes bytes front to back",
+            self.operand()
+        )))
+    }
 
     /// Makes all that was written durable, if asked for, and visible. The last call if it succeeds.
     fn commit(&mut self) -> Result<()>;
@@ -90,7 +101,6 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::error::Error;
 
     /// Notes what is called.
     struct Noted {

@@ -76,10 +76,6 @@ static void encrypted_parents(void)
         build.source = NULL;
         CHECK_STATUS(hexz_builder_new(&build, &builder), HEXZ_ERR_INVALID_ARGUMENT);
         CHECK_TEXT("HEXZ_BUILD_ENCRYPT");
-        build.password = answer;
-        build.flags |= HEXZ_BUILD_ENCRYPT;
-        CHECK_STATUS(hexz_builder_new(&build, &builder), LATER);
-        CHECK(builder == NULL);
     }
     check_about("%s", "");
     CHECK_EQ(passwords.count, 0);
@@ -298,44 +294,6 @@ static void pagers(void)
     check_nothing_done("pagers");
 }
 
-static hexz_status new_builder(const hexz_build_opts *opts)
-{
-    hexz_builder *builder = (hexz_builder *)(void *)disk;
-    hexz_status status = hexz_builder_new(opts, &builder);
-    CHECK((builder != NULL) == (status == HEXZ_OK));
-    hexz_builder_free(builder);
-    return status;
-}
-
-static void builders(void)
-{
-    hexz_build_opts opts = build_of(NULL, in_folder("out.hxz"));
-    hexz_build_report report = HEXZ_INIT(hexz_build_report);
-    hexz_stream stream = stream_named("vmstate");
-    const hexz_stream *list[1];
-
-    CHECK_STATUS(new_builder(&opts), LATER);
-    CHECK_TEXT("builder");
-    opts.profile = "no such";
-    CHECK_STATUS(new_builder(&opts), HEXZ_ERR_UNKNOWN_PROFILE);
-
-    /* What it does not take. */
-    opts = build_of(in_folder("disk.raw"), in_folder("out.hxz"));
-    CHECK_STATUS(new_builder(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts = build_of(NULL, in_folder("out.hxz"));
-    opts.memory = in_folder("disk.raw");
-    CHECK_STATUS(new_builder(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts = build_of(NULL, in_folder("out.hxz"));
-    list[0] = &stream;
-    opts.streams = list;
-    opts.stream_count = 1;
-    CHECK_STATUS(new_builder(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    opts = build_of(NULL, in_folder("out.hxz"));
-    opts.report = &report;
-    CHECK_STATUS(new_builder(&opts), HEXZ_ERR_INVALID_ARGUMENT);
-    check_nothing_done("builders");
-}
-
 int main(void)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("disk.hxz"));
@@ -344,7 +302,6 @@ int main(void)
     CHECK_OK(hexz_build(&opts));
     snapshot = must_open(in_folder("disk.hxz"));
     entries = entries_here();
-    builders();
     bases_of_a_build();
     encrypted_parents();
     live_streams();

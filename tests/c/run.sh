@@ -28,14 +28,14 @@ cxx=${CXX:-g++}
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin lean pull streams
     qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
-    password encrypted rekey rekey_torn secrets hostile_encrypted storage sink)
+    password encrypted rekey rekey_torn secrets hostile_encrypted storage sink push push_calls)
 # fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
 # too; secrets looks through all memory, theirs included; hostile_encrypted makes
 # a key from a password each time.
 plain_only=" fault killed nomem secrets hostile_encrypted "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
-tsan_programs=" lasterror cancel threads progress password storage sink pull streams "
+tsan_programs=" lasterror cancel threads progress password storage sink pull streams push push_calls "
 # The static library is the same code; that it links and works is what is new.
 static_programs=" version nulls profiles same verify threads password "
 # What rustc --print native-static-libs names for it.
@@ -95,6 +95,8 @@ build() {
     [[ $name == hostile* ]] && sources+=("$here/damage.c")
     [[ $name == storage || $name == sink ]] && sources+=("$here/hosted.c")
     [[ $name == rekey* ]] && sources+=("$here/rekeyed.c")
+    [ "$name" = push ] && sources+=("$here/pushed.c")
+    [ "$name" = push_calls ] && sources+=("$here/hosted.c")
     [ "$mode" = static ] && libs=("$libdir/libhexz.a" "${static_libs[@]}")
     # Dynamic, so that the library finds the shim's functions before the C library's.
     [[ $name == fault || $name == killed ]] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)

@@ -357,7 +357,7 @@ static const struct shape shapes[] = {
     {"hexz_stream_info", 112, sizeof(hexz_stream_info), WRITE, fill_nothing, call_stream_info},
     {"hexz_extent", 32, sizeof(hexz_extent), WRITE, fill_nothing, call_extent},
     {"hexz_verify_report", 40, sizeof(hexz_verify_report), WRITE, fill_nothing, call_verify_report},
-    {"hexz_build_opts (builder)", 184, sizeof(hexz_build_opts), LATER, fill_builder, call_builder},
+    {"hexz_build_opts (builder)", 184, sizeof(hexz_build_opts), READ, fill_builder, call_builder},
     {"hexz_stream", 40, sizeof(hexz_stream), LATER, fill_stream, call_stream},
     {"hexz_source", 48, sizeof(hexz_source), LATER, fill_source, call_source},
     {"hexz_sink (build)", 48, sizeof(hexz_sink), LATER, fill_sink, call_build_sink},

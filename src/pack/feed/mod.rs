@@ -7,6 +7,7 @@ pub use sources::Sources;
 use super::reader::ReadCost;
 use super::segment::Item;
 use crate::error::Result;
+use crate::format::StreamEntry;
 use crate::source::{Recipe, StoredBlocks};
 
 /// Gives items in the order in which they are to be placed.
@@ -20,6 +21,12 @@ pub trait Feed {
         Ok(Vec::new())
     }
 
+    /// Waits until there may be a next one. Nothing else is under way meanwhile.
+    fn wait(&mut self) {}
+
+    /// So many bytes of streams were placed by now, and so many of the file written.
+    fn advanced(&mut self, _placed: u64, _written: u64) {}
+
     /// Fails if what was given is not what is there, once all was given.
     fn check(&self) -> Result<()>;
 }
@@ -30,6 +37,8 @@ pub enum Fed {
     Nothing,
     /// The next item.
     Item(Item),
+    /// One more stream, behind those that there are.
+    Stream(StreamEntry),
     /// There is nothing more to come.
     End,
 }

@@ -11,7 +11,7 @@ mod relative;
 mod same_place;
 
 use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use elsewhere::Elsewhere;
 use relative::{Found, Hashing, Relative, Role, Verdict};
@@ -209,11 +209,20 @@ impl Heritage {
     ) -> Result<()> {
         self.slots = slots;
         self.units = units;
-        if let Some(parent) = &mut self.parent {
-            parent.streams = SamePlace::pair(&parent.chain, streams)?;
+        for stream in streams {
+            self.add_stream(&stream.name)?;
         }
         for relative in &mut self.relatives {
             relative.hashing = Hashing::of(keys, relative.index.keys.as_deref());
+        }
+        Ok(())
+    }
+
+    /// The child has one more stream.
+    pub fn add_stream(&mut self, name: &str) -> Result<()> {
+        if let Some(parent) = &mut self.parent {
+            let same = SamePlace::same_name(&parent.chain, name);
+            try_push(&mut parent.streams, same, "streams")?;
         }
         Ok(())
     }
@@ -241,7 +250,7 @@ impl Heritage {
         pairs.extend_from_slice(streams);
         Ok(Some(SamePlace {
             chain: chain.clone(),
-            streams: pairs,
+            streams: RwLock::new(pairs),
             files,
         }))
     }

@@ -1,10 +1,12 @@
 //! What the parent has at the same place of the stream of the same name: found by comparing bytes,
 //! which no hash can lie about, and which spares hashing what did not change. Any thread does it.
 
+use std::sync::{PoisonError, RwLock};
+
 use super::Spot;
 use crate::control::{self, Cancel};
 use crate::error::{Result, try_push};
-use crate::format::{StreamEntry, Target};
+use crate::format::Target;
 use crate::index::{Chain, Index, scratch::grow};
 
 /// Bytes of the parent that are decoded at once, at least: what is compared soon is in a near cache.
@@ -14,7 +16,7 @@ const VIEW: u64 = 64 << 10;
 pub struct SamePlace {
     pub chain: Chain,
     /// The parent's stream of the same name, for each stream of the child.
-    pub streams: Vec<Option<u32>>,
+    pub streams: RwLock<Vec<Option<u32>>>,
     /// What the new snapshot calls the parent's files, the parent first; nothing where it does not
     /// lean on one.
     pub files: Vec<Option<u32>>,
@@ -28,15 +30,19 @@ impl SamePlace {
         unit.max(block).max(VIEW as usize) + 2 * block + (256 << 10)
     }
 
-    /// The streams of that name in the parent.
-    pub fn pair(parent: &Chain, streams: &[StreamEntry]) -> Result<Vec<Option<u32>>> {
-        let mut pairs = Vec::new();
-        for stream in streams {
-            let mut theirs = parent.index.root.streams.iter();
-            let same = theirs.position(|s| s.name == stream.name);
-            try_push(&mut pairs, same.map(|at| at as u32), "streams")?;
-        }
-        Ok(pairs)
+    /// The parent's stream of that name.
+    pub fn same_name(parent: &Chain, name: &str) -> Option<u32> {
+        let mut theirs = parent.index.root.streams.iter();
+        let same = theirs.position(|s| s.name == name);
+        same.map(|at| at as u32)
+    }
+
+    /// The child has one more stream.
+    pub fn add_stream(&self, name: &str) -> Result<()> {
+        let same = SamePlace::same_name(&self.chain, name);
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        try_push(&mut streams, same, "streams")?;
+        Ok(())
     }
 
     /// For one thread.
@@ -56,7 +62,9 @@ impl SamePlace {
     /// nothing of use.
     fn run(&self, stream: u32, offset: u64) -> Result<(u64, Option<Run<'_>>)> {
         let chain = &self.chain;
-        let theirs = self.streams.get(stream as usize).copied().flatten();
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let theirs = streams.get(stream as usize).copied().flatten();
+        drop(streams);
         let Some(theirs) = theirs else {
             return Ok((u64::MAX, None));
         };

@@ -1,8 +1,10 @@
 //! Where the runs of streams are: takes extents as they are found, and gives them, and the blocks
 //! between them, in the order of the file.
 
+mod anywhere;
 mod in_order;
 
+pub use anywhere::{Anywhere, ENTRY as ANYWHERE_ENTRY, Spill};
 pub use in_order::InOrder;
 #[cfg(test)]
 pub use in_order::WAITING_MAX;

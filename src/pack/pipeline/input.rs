@@ -7,6 +7,10 @@ use super::super::reader::ReadCost;
 use super::super::segment::{Item, Segment};
 use super::crew::Job;
 use crate::error::{Error, Result, try_push_back};
+use crate::format::StreamEntry;
+
+/// Items on their way at most, so that whoever feeds runs without bytes is held up too.
+const ITEMS_MAX: usize = 4096;
 
 /// See the module.
 pub struct Input<'a> {
@@ -23,6 +27,8 @@ pub enum Step {
     Nothing,
     /// Something was read.
     Read,
+    /// There is one more stream.
+    Stream(StreamEntry),
     /// Something was read that is to be hashed.
     Job(Job),
 }
@@ -45,12 +51,13 @@ impl<'a> Input<'a> {
 
     /// Reads the next item, if there is one and a buffer for it.
     pub fn read_one(&mut self, cost: &mut ReadCost) -> Result<Step> {
-        if self.ended {
+        if self.ended || self.items.len() >= ITEMS_MAX {
             return Ok(Step::Nothing);
         }
         let number = self.items_read;
         let step = match self.feed.next(cost)? {
             Fed::Nothing => return Ok(Step::Nothing),
+            Fed::Stream(entry) => return Ok(Step::Stream(entry)),
             Fed::End => {
                 self.ended = true;
                 return Ok(Step::Read);
@@ -67,6 +74,16 @@ impl<'a> Input<'a> {
         };
         self.items_read += 1;
         Ok(step)
+    }
+
+    /// Waits until there may be something to read: nothing else is under way.
+    pub fn wait(&mut self) {
+        self.feed.wait();
+    }
+
+    /// So much was placed, and so much written.
+    pub fn advanced(&mut self, placed: u64, written: u64) {
+        self.feed.advanced(placed, written);
     }
 
     /// Takes a segment back that was hashed.

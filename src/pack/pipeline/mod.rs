@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 
 use super::feed::Feed;
+use super::heritage::SamePlace;
 use super::place::Placer;
 use super::placed::{BlockData, Counts};
 use super::plan::Plan;
@@ -22,8 +23,9 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::workers::spawn_scoped;
 pub use crew::Work;
-use crew::{Crew, Done, Worker};
+use crew::{Crew, Done, Job, Worker};
 use input::{Input, Step};
+pub use output::Log;
 use output::{Output, Wrote};
 
 /// How long the calling thread waits before it looks for a cancellation again.
@@ -51,20 +53,25 @@ struct Caller<'a, 's, 'c> {
     crew: Crew<'a>,
     input: Input<'a>,
     placer: Placer<'a>,
+    same_place: Option<&'a SamePlace>,
     output: Output<'a, 's>,
     /// Unit of the first item's segment that is placed next, or byte of what is the parent's.
     cursor: usize,
     placed_bytes: u64,
+    /// Jobs that are not done.
+    under_way: usize,
     costs: Costs,
 }
 
-/// Packs all that `feed` gives through `placer` into `writer`.
+/// Packs all that `feed` gives through `placer` into `writer`, extents into `log` too.
+#[allow(clippy::too_many_arguments)]
 pub fn run<'c>(
     feed: &mut dyn Feed,
     work: Work<'_>,
     plan: Plan,
     placer: Placer<'_>,
     writer: &mut Writer<'_>,
+    log: Option<&mut Log>,
     control: &mut Control<'c>,
 ) -> Result<(Costs, Counts)> {
     // Every segment or block under way is one job or one result, which the plan bounds: no send
@@ -91,9 +98,11 @@ pub fn run<'c>(
             input: Input::new(feed),
             control,
             placer,
-            output: Output::new(writer),
+            same_place: work.same_place,
+            output: Output::new(writer, log),
             cursor: 0,
             placed_bytes: 0,
+            under_way: 0,
             costs: Costs::default(),
         };
         // Dropping the caller drops the only sender of jobs, which ends the workers.
@@ -114,6 +123,8 @@ impl Caller<'_, '_, '_> {
         loop {
             self.control
                 .advance(self.placed_bytes, self.output.position())?;
+            self.input
+                .advanced(self.placed_bytes, self.output.position());
             while let Some(done) = self.crew.next_done() {
                 self.take(done)?;
             }
@@ -124,13 +135,16 @@ impl Caller<'_, '_, '_> {
             if self.input.is_finished() && self.output.is_finished() {
                 return Ok(());
             }
-            if let Some(done) = self.crew.wait() {
+            if self.under_way == 0 {
+                self.input.wait();
+            } else if let Some(done) = self.crew.wait() {
                 self.take(done)?;
             }
         }
     }
 
     fn take(&mut self, done: Done) -> Result<()> {
+        self.under_way -= 1;
         match done {
             Done::Hashed(number, segment, took) => {
                 self.costs.read.time += took.unpacking;
@@ -213,10 +227,15 @@ impl Caller<'_, '_, '_> {
         }
         while let Some(placed) = self.placer.pop() {
             if let Some(job) = self.output.placed(placed)? {
-                self.crew.submit(job)?;
+                self.submit(job)?;
             }
         }
         Ok(true)
+    }
+
+    fn submit(&mut self, job: Job) -> Result<()> {
+        self.under_way += 1;
+        self.crew.submit(job)
     }
 
     /// Reads the next item, if there is one and a buffer for it.
@@ -224,7 +243,14 @@ impl Caller<'_, '_, '_> {
         match self.input.read_one(&mut self.costs.read)? {
             Step::Nothing => return Ok(false),
             Step::Read => {}
-            Step::Job(job) => self.crew.submit(job)?,
+            Step::Stream(entry) => {
+                if let Some(parent) = self.same_place {
+                    parent.add_stream(&entry.name)?;
+                }
+                self.placer.add_stream(&entry)?;
+                self.output.add_stream(entry)?;
+            }
+            Step::Job(job) => self.submit(job)?,
         }
         Ok(true)
     }

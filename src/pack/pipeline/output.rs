@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::super::map::Anywhere;
 use super::super::placed::{NewBlock, Placed};
 use super::super::writer::{StoredBlock, StreamExtent, Writer};
 use super::crew::{Job, PackJob, Packed};
-use crate::error::{NoMemory, Result, try_push, try_push_back};
+use crate::error::{Error, NoMemory, Result, try_push, try_push_back};
+use crate::format::{StreamEntry, Target};
 
 /// Placed things that wait for a block to be written, at most.
 const READY_MAX: usize = 1 << 16;
@@ -13,6 +15,7 @@ const READY_MAX: usize = 1 << 16;
 /// See the module.
 pub struct Output<'a, 's> {
     writer: &'a mut Writer<'s>,
+    log: Option<&'a mut Log>,
     next: VecDeque<Next>,
     waiting_extents: usize,
     packed: HashMap<u64, Box<Packed>>,
@@ -21,6 +24,80 @@ pub struct Output<'a, 's> {
     data_placed: u64,
     blocks_written: u64,
     spare: Vec<Vec<u8>>,
+}
+
+/// Extents that may come in any order. As long as they are in order, they are written as they come;
+/// all of them are kept all the same, since nobody knows whether the next one is in order.
+pub struct Log {
+    /// All of them.
+    pub all: Anywhere,
+    /// Where the next one is if it is in order; nothing once one was not.
+    next: Option<(u32, u64)>,
+}
+
+impl Log {
+    /// Nothing came yet.
+    pub fn new(all: Anywhere) -> Self {
+        Log {
+            all,
+            next: Some((0, 0)),
+        }
+    }
+
+    /// Whether extents were not in order, so that the writer has none of them.
+    pub fn is_scattered(&self) -> bool {
+        self.next.is_none()
+    }
+
+    fn extent(&mut self, extent: &StreamExtent, writer: &mut Writer<'_>) -> Result<()> {
+        self.all.extent(extent)?;
+        let Some((stream, at)) = self.next else {
+            return Ok(());
+        };
+        // Whoever goes on to another stream has completed this one.
+        if (extent.stream == stream && extent.at == at)
+            || (extent.stream > stream && extent.at == 0)
+        {
+            self.next = Some((extent.stream, extent.at + extent.len));
+            return writer.extent(extent);
+        }
+        self.next = None;
+        writer.give_up_extents();
+        Ok(())
+    }
+
+    /// Gives the writer all extents in order, with zeros between them.
+    pub fn write(&self, writer: &mut Writer<'_>) -> Result<()> {
+        let sizes: Vec<u64> = writer.streams().iter().map(|s| s.size).collect();
+        let mut all = self.all.merged()?;
+        let mut next = all.next()?;
+        for (stream, size) in sizes.into_iter().enumerate() {
+            let stream = stream as u32;
+            let mut at = 0;
+            while at < size {
+                let here = next.filter(|extent| extent.stream == stream);
+                let until = here.map_or(size, |extent| extent.at);
+                if until > at {
+                    writer.extent(&StreamExtent {
+                        stream,
+                        at,
+                        len: until - at,
+                        target: Target::Zero,
+                    })?;
+                }
+                at = until;
+                if let Some(extent) = here {
+                    writer.extent(&extent)?;
+                    at += extent.len;
+                    next = all.next()?;
+                }
+            }
+        }
+        match next {
+            None => Ok(()),
+            Some(_) => Err(Error::Internal("an extent of no stream".to_owned())),
+        }
+    }
 }
 
 /// Blocks by number.
@@ -40,10 +117,11 @@ pub enum Wrote {
 }
 
 impl<'a, 's> Output<'a, 's> {
-    /// Everything goes to `writer`.
-    pub fn new(writer: &'a mut Writer<'s>) -> Self {
+    /// Everything goes to `writer`; extents into `log` too, if they may be out of order.
+    pub fn new(writer: &'a mut Writer<'s>, log: Option<&'a mut Log>) -> Self {
         Output {
             writer,
+            log,
             next: VecDeque::new(),
             waiting_extents: 0,
             packed: HashMap::new(),
@@ -52,6 +130,11 @@ impl<'a, 's> Output<'a, 's> {
             blocks_written: 0,
             spare: Vec::new(),
         }
+    }
+
+    /// Takes one more stream.
+    pub fn add_stream(&mut self, entry: StreamEntry) -> Result<()> {
+        self.writer.add_stream(entry)
     }
 
     /// Bytes written so far.
@@ -107,7 +190,10 @@ impl<'a, 's> Output<'a, 's> {
             None => return Ok(Wrote::Nothing),
             Some(Next::Extents(extents)) => {
                 for extent in extents {
-                    self.writer.extent(extent)?;
+                    match &mut self.log {
+                        Some(log) => log.extent(extent, self.writer)?,
+                        None => self.writer.extent(extent)?,
+                    }
                 }
                 self.waiting_extents -= extents.len();
                 Wrote::Extents
@@ -127,6 +213,9 @@ impl<'a, 's> Output<'a, 's> {
                     hashes: &block.hashes,
                     lens: &block.lens,
                 })?;
+                if let Some(log) = &mut self.log {
+                    log.all.block(entry.decoded_len, entry.stored_len)?;
+                }
                 self.blocks_written += 1;
                 try_push(&mut self.spare, out, "a list of buffers")?;
                 Wrote::Block(block)

@@ -65,6 +65,11 @@ impl Known {
         }
     }
 
+    /// Remembers no more units than a table of `slots` would.
+    pub fn limit(&mut self, slots: usize) {
+        self.units.limit(slots);
+    }
+
     /// Makes room for `n` units, which will lie behind `data_end`.
     pub fn reserve(&mut self, n: usize, data_end: u64) {
         self.units.reserve(n, data_end);

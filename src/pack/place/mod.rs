@@ -14,10 +14,10 @@ use super::heritage::{Heritage, Sought, Spot};
 use super::map::{ExtentMap, InOrder, Origin, Room, Run};
 use super::placed::{BlockData, Counts, Met, NewBlock, Placed};
 use super::segment::{Segment, Unit, UnitContent, UnitKind};
-use super::table::DedupTable;
+use super::table::{self, DedupTable};
 use crate::control::Cancel;
 use crate::error::{Error, Result, try_grow, try_push};
-use crate::format::{DATA_SPACE_MAX, ParentPlace, UnitHash};
+use crate::format::{DATA_SPACE_MAX, PAGE_4K, ParentPlace, StreamEntry, UnitHash};
 use known::Known;
 pub use known::Place;
 use pool::Pool;
@@ -35,6 +35,10 @@ pub struct Placer<'h, M = InOrder> {
     cancel: Option<&'h Cancel>,
     block_size: usize,
     units: UnitKind,
+    /// Bytes of streams that were added.
+    logical: u64,
+    /// See [`Placer::open_ended`].
+    open_ended: Option<(u64, usize)>,
     /// Where data space ends by now.
     data_end: u64,
     pool: Pool,
@@ -59,6 +63,8 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
             cancel: None,
             block_size,
             units,
+            logical: 0,
+            open_ended: None,
             data_end: 0,
             pool: Pool::default(),
             map: M::default(),
@@ -72,6 +78,26 @@ impl<'h, M: ExtentMap + Default> Placer<'h, M> {
     pub fn lean_on(&mut self, heritage: &'h mut Heritage, cancel: Option<&'h Cancel>) {
         self.heritage = Some(heritage);
         self.cancel = cancel;
+    }
+
+    /// The streams are not known yet. The table of units has the slots of `whole`, for the case that
+    /// it holds all that there will be, and else uses only `share` beside that of runs.
+    pub fn open_ended(&mut self, whole: usize, share: usize) {
+        self.open_ended = Some((whole as u64, share));
+    }
+
+    /// There is one more stream.
+    pub fn add_stream(&mut self, entry: &StreamEntry) -> Result<()> {
+        self.logical += entry.size;
+        if let Some((whole, share)) = self.open_ended
+            && table::slots_for(self.logical.div_ceil(PAGE_4K as u64)) > whole
+        {
+            self.known.limit(share);
+        }
+        match &mut self.heritage {
+            Some(heritage) => heritage.add_stream(&entry.name),
+            None => Ok(()),
+        }
     }
 
     /// Logical bytes so far.
