@@ -7,7 +7,7 @@ use super::fold;
 use crate::control::Control;
 use crate::error::{Error, Result, operand, try_push, try_with_capacity};
 use crate::format::{AncestorsPage, Hash, Target};
-use crate::index::{AncestorSearch, Chain, FileKeys, OpenOptions};
+use crate::index::{AncestorSearch, Chain, FileKeys, FileStorage, OpenOptions};
 use crate::keyring::{PasswordFn, Purpose, Request};
 use crate::pack::{Heritage, Kin, StreamInput, UnitKind};
 use crate::snapshot::Snapshot;
@@ -258,15 +258,19 @@ fn open(
         kdf_memory_max_kib: 0,
         ancestors: AncestorSearch::default(),
     };
+    let storage = FileStorage::open(path).map_err(|error| match error {
+        // Whoever names a parent that is not there gets told what is not there. What cannot be read
+        // is another matter.
+        Error::Io { operand, why } => Error::parent(&operand, why.within("the parent")),
+        other => other,
+    })?;
     let plain_child = password.is_none();
-    match Chain::open_with_keys(&options, password) {
+    match Chain::open_with_keys(storage, &options, password) {
         Ok((chain, keys)) => Ok(Opened {
             chain,
             keys: Some(keys),
         }),
         Err(Error::PasswordRequired { .. }) if plain_child => Err(laid_open(&operand(path))),
-        // Whoever names a parent that is not there gets told what is not there.
-        Err(Error::Io { operand, why }) => Err(Error::parent(&operand, why.within("the parent"))),
         Err(other) => Err(other),
     }
 }

@@ -31,16 +31,18 @@ impl Chain {
     /// encrypted; ancestors need none, since their child has their keys. A missing ancestor is
     /// [`Error::Parent`](crate::error::Error::Parent).
     pub fn open(options: &OpenOptions<'_>, password: Option<&mut PasswordFn<'_>>) -> Result<Chain> {
-        Chain::open_with_keys(options, password).map(|(chain, _)| chain)
+        Control::new(options.cancel, None).check()?;
+        let storage = FileStorage::open(options.path)?;
+        Chain::open_with_keys(storage, options, password).map(|(chain, _)| chain)
     }
 
-    /// The same, for who makes a file that leans on it, and so needs the keys.
-    pub fn open_with_keys(
+    /// The same of a file that is open, for who makes a file that leans on it, and so needs the keys.
+    pub(crate) fn open_with_keys(
+        storage: FileStorage,
         options: &OpenOptions<'_>,
         password: Option<&mut PasswordFn<'_>>,
     ) -> Result<(Chain, FileKeys)> {
-        Control::new(options.cancel, None).check()?;
-        let storage = Arc::new(FileStorage::open(options.path)?);
+        let storage = Arc::new(storage);
         let beside = match options.ancestors.hints {
             Hints::Follow => Some(options.path.parent().unwrap_or(Path::new(""))),
             Hints::Ignore => None,

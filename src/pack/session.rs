@@ -67,12 +67,13 @@ impl Session<'_> {
             dictionary: self.trained,
         })?;
         let keys = self.encryption.map(|encryption| &encryption.keys);
+        let operand = sink.operand().to_owned();
         let mut same_place = None;
         if let Some(heritage) = &mut self.heritage {
-            heritage.prepare(&self.entries, *units, keys, self.plan.heritage_slots)?;
+            let slots = self.plan.heritage_slots;
+            heritage.prepare(&operand, &self.entries, *units, keys, slots)?;
             same_place = heritage.same_place()?;
         }
-        let operand = sink.operand().to_owned();
         let parameters = self.root_parameters();
         let mut writer = Writer::new(sink, parameters, self.trained, self.encryption)?;
         if self.log.is_some() {

@@ -26,7 +26,7 @@
 #define SLOTS_BEGIN ((size_t)4096) /* docs/FORMAT.md, section 7.1 */
 #define SLOTS_END ((size_t)12288)
 
-enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, EXTRACT, EXTRACT_IN_PLACE, READ, READ_ENCRYPTED, REKEY };
+enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, BUILD_THIN, EXTRACT, EXTRACT_IN_PLACE, READ, READ_ENCRYPTED, REKEY };
 
 static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",    "pwrite",
                                                     "ftruncate", "fsync", "linkat",  "renameat", "getrandom",
@@ -49,7 +49,7 @@ static struct {
     size_t len;
 } whole[EXTRACT_IN_PLACE + 1], encrypted;
 static long calls_seen[FAULT_KINDS];
-static long descriptors, threads, swept, locks_seen, killed;
+static long descriptors, threads, swept, locks_seen, killed, parents_failed[2];
 
 static int comes_short(enum fault_kind kind)
 {
@@ -65,7 +65,7 @@ static int is_repeated(enum fault_kind kind)
 
 static int is_build(enum work work)
 {
-    return work == BUILD || work == BUILD_SAMPLED || work == BUILD_ENCRYPTED;
+    return work == BUILD || work == BUILD_SAMPLED || work == BUILD_ENCRYPTED || work == BUILD_THIN;
 }
 
 static int has_output(enum work work)
@@ -97,6 +97,8 @@ static hexz_status build(enum work work, int over)
     opts.flags |= over ? HEXZ_BUILD_OVERWRITE : 0;
     opts.profile = work == BUILD_SAMPLED ? "eda" : NULL;
     opts.threads = 2;
+    /* What is in the parent at the same place, and what is not. */
+    opts.parent = work == BUILD_THIN ? in_folder("disk.hxz") : NULL;
     return hexz_build(&opts);
 }
 
@@ -172,10 +174,16 @@ static void check_failure(enum work work, hexz_status status, enum fault_kind ki
 {
     hexz_status reading = is_build(work) ? HEXZ_ERR_SOURCE : HEXZ_ERR_IO;
     int writes = has_output(work) || work == REKEY;
-    if (status != reading)
+    /* A parent that cannot be opened, and one that cannot be read. */
+    int of_parent = work == BUILD_THIN && (status == HEXZ_ERR_PARENT || status == HEXZ_ERR_IO);
+    if (status != reading && !of_parent)
         CHECK_STATUS(status, writes ? HEXZ_ERR_OUTPUT : reading);
+    parents_failed[status == HEXZ_ERR_IO] += of_parent;
     CHECK_EQ(hexz_last_errno(), mode->error);
-    CHECK_TEXT(status == HEXZ_ERR_OUTPUT && has_output(work) ? "out/file" : operand_of(work));
+    if (of_parent)
+        CHECK_TEXT("disk.hxz");
+    else
+        CHECK_TEXT(status == HEXZ_ERR_OUTPUT && has_output(work) ? "out/file" : operand_of(work));
     CHECK(mode->error != FAULT_SHORT);
     CHECK(mode->error != EINTR || !is_repeated(kind));
 }
@@ -442,6 +450,7 @@ int main(void)
 
     make_whole(BUILD, NULL);
     make_whole(BUILD_SAMPLED, NULL);
+    make_whole(BUILD_THIN, NULL);
     snapshot = must_open(in_folder("disk.hxz"));
     make_whole(EXTRACT, snapshot);
     make_whole(EXTRACT_IN_PLACE, snapshot);
@@ -459,6 +468,9 @@ int main(void)
     fail_each(BUILD, 1, "build");
     fail_each(BUILD_SAMPLED, 0, "build that looks for a dictionary");
     fail_each(BUILD_ENCRYPTED, 0, "encrypted build");
+    fail_each(BUILD_THIN, 0, "build on a parent");
+    fail_each(BUILD_THIN, 1, "build on a parent");
+    CHECK(parents_failed[0] > 0 && parents_failed[1] > 0);
     fail_each(EXTRACT, 0, "extract");
     fail_each(EXTRACT, 1, "extract");
     fail_each(EXTRACT_IN_PLACE, 1, "extract in place");
@@ -490,6 +502,7 @@ int main(void)
     free(encrypted.bytes);
     free(whole[BUILD].bytes);
     free(whole[BUILD_SAMPLED].bytes);
+    free(whole[BUILD_THIN].bytes);
     free(whole[EXTRACT].bytes);
     free(whole[EXTRACT_IN_PLACE].bytes);
     free(disk);

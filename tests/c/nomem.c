@@ -55,6 +55,8 @@ static uint64_t sites[NOMEM_COUNTED];
 static hexz_snapshot *opened;
 static const char *password_now;
 static uint64_t damaged_blocks;
+/* What a snapshot is built on, or NULL. */
+static const char *leans_on;
 static long threads, requests, tried, aborted, did_without;
 
 /* A call of the library, whose requests count. */
@@ -75,6 +77,22 @@ static const unsigned char *bytes_of(const char *file, size_t *len)
 }
 
 /* Building ----------------------------------------------------------------- */
+
+/* A host that keeps what it is sent, in memory that it has already. */
+static unsigned char kept[4 * MIB];
+static size_t kept_len;
+
+static int32_t keep(void *user_data, const void *bytes, size_t len)
+{
+    (void)user_data;
+    if (!CHECK(len <= sizeof(kept) - kept_len))
+        return -1;
+    memcpy(kept + kept_len, bytes, len);
+    kept_len += len;
+    return 0;
+}
+
+static hexz_sink kept_sink;
 
 static hexz_status build_to(const struct work *work, const char *output, uint64_t flags)
 {
@@ -97,6 +115,10 @@ static hexz_status build_to(const struct work *work, const char *output, uint64_
         small.cdc_max = 8192;
         opts.custom = &small;
     }
+    if (leans_on != NULL)
+        opts.parent = in_folder(leans_on);
+    if (output == NULL)
+        opts.sink = &kept_sink;
     COUNTED(status, hexz_build(&opts));
     return status;
 }
@@ -104,6 +126,27 @@ static hexz_status build_to(const struct work *work, const char *output, uint64_
 static hexz_status build(const struct work *work, int over)
 {
     return build_to(work, in_folder(OUTPUT), over ? HEXZ_BUILD_OVERWRITE : 0);
+}
+
+static hexz_status build_into_sink(const struct work *work, int over)
+{
+    hexz_sink sink = HEXZ_INIT(hexz_sink);
+    hexz_status status;
+    (void)over;
+    sink.write = keep;
+    kept_sink = sink;
+    kept_len = 0;
+    status = build_to(work, NULL, 0);
+    if (status == HEXZ_OK)
+        put_file(in_folder(OUTPUT), kept, kept_len);
+    return status;
+}
+
+/* On a parent in which some is at the same place, or elsewhere. */
+static hexz_status build_child(const struct work *work, int over)
+{
+    leans_on = strstr(work->name, "moved") != NULL ? "moved.hxz" : "secret.hxz";
+    return build(work, over);
 }
 
 static hexz_status open_counted(const char *path, hexz_snapshot **snapshot)
@@ -115,6 +158,8 @@ static hexz_status open_counted(const char *path, hexz_snapshot **snapshot)
     opts.flags = HEXZ_OPEN_ALLOW_PLAIN;
     opts.password = answer;
     opts.password_data = &passwords;
+    if (leans_on != NULL)
+        opts.parent = in_folder(leans_on);
     COUNTED(status, hexz_snapshot_open(&opts, snapshot));
     CHECK((*snapshot != NULL) == (status == HEXZ_OK));
     return status;
@@ -153,7 +198,7 @@ static hexz_status look_at(const hexz_snapshot *snapshot, const char *file)
         COUNTED(status, hexz_snapshot_extent(snapshot, index, at, &extent));
         if (status != HEXZ_OK)
             return status;
-        CHECK(extent.kind == HEXZ_EXTENT_DATA || want[at] == 0);
+        CHECK(extent.kind != HEXZ_EXTENT_ZERO || want[at] == 0);
     }
     for (at = 0; at < len; at += MIB) {
         COUNTED(status, hexz_snapshot_read(snapshot, index, at, back, MIB));
@@ -317,6 +362,10 @@ static const struct work works[] = {
     {"build with many pages", build, check_snapshot, "scattered.raw", NULL, 0, 1},
     {"build with many pages of chunks", build, check_snapshot, "scattered.raw", NULL,
      HEXZ_BUILD_CDC | HEXZ_BUILD_ENCRYPT, 1},
+    {"build into a sink", build_into_sink, check_snapshot, "disk.raw", NULL, 0, 1},
+    {"build on an encrypted parent", build_child, check_snapshot, "disk.raw", NULL, HEXZ_BUILD_ENCRYPT, 1},
+    {"build on a parent with what moved", build_child, check_snapshot, "disk.raw", NULL, 0, 1},
+    {"build of chunks on a parent, two threads, moved", build_child, check_snapshot, "disk.raw", NULL, HEXZ_BUILD_CDC, 2},
     {"open and read", look, NULL, "disk.hxz", NULL, 0, 1},
     {"open and read what is encrypted", look, NULL, "secret.hxz", NULL, 0, 1},
     {"open and read in the host's memory", look_at_stored, NULL, "secret.hxz", NULL, 0, 1},
@@ -342,6 +391,7 @@ static void prepare(const struct work *work, int over)
 {
     unsigned char *bytes;
     size_t len;
+    leans_on = NULL;
     (void)unlink(in_folder(OUTPUT));
     if (over)
         put_file(in_folder(OUTPUT), OLD, strlen(OLD));
@@ -558,6 +608,7 @@ static void fill_records(unsigned char *out, size_t len)
 
 static void put_sources(void)
 {
+    unsigned char *moved;
     size_t at;
     disk = bytes_new(DISK_LEN);
     fill_random(disk + 256 * KIB, 700 * KIB, 5);
@@ -573,6 +624,11 @@ static void put_sources(void)
     for (at = 0; at < SCATTERED_LEN; at += 2 * PAGE)
         fill_random(scattered + at, PAGE, at);
     put_sparse(in_folder("scattered.raw"), scattered, SCATTERED_LEN);
+    moved = bytes_new(DISK_LEN + PAGE);
+    memcpy(moved, memory, PAGE);
+    memcpy(moved + PAGE, disk, DISK_LEN);
+    put_file(in_folder("moved.raw"), moved, DISK_LEN + PAGE);
+    free(moved);
     put_qcow2("zlib.qcow2", 0);
     put_qcow2("zstd.qcow2", 1);
 }
@@ -586,6 +642,7 @@ static void put_snapshots(void)
         {{"disk", NULL, NULL, "disk.raw", NULL, 0, 1}, "disk.hxz"},
         {{"secret", NULL, NULL, "disk.raw", NULL, HEXZ_BUILD_ENCRYPT, 1}, "secret.hxz"},
         {{"text", NULL, NULL, "text.raw", "embedded", 0, 1}, "text.hxz"},
+        {{"moved", NULL, NULL, "moved.raw", NULL, 0, 1}, "moved.hxz"},
         {{"scattered", NULL, NULL, "scattered.raw", NULL, 0, 1}, "scattered.hxz"},
         {{"chunks", NULL, NULL, "scattered.raw", NULL, HEXZ_BUILD_CDC, 1}, "scattered-chunks.hxz"},
     };

@@ -26,7 +26,7 @@ cc=${CC:-gcc}
 cxx=${CXX:-g++}
 
 # The programs, each one story. The scripts and two.cpp come after them.
-programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin lean pull streams
+programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin lean parents pull streams
     qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
     password encrypted rekey rekey_torn secrets hostile_encrypted storage sink push push_calls)
 # fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
@@ -93,7 +93,7 @@ build() {
     [ "$name" = dlopen ] && libs=(-ldl)
     [ "$name" != dlopen ] && sources+=("$here/fixture.c" "$here/passwords.c")
     [[ $name == hostile* ]] && sources+=("$here/damage.c")
-    [[ $name == storage || $name == sink ]] && sources+=("$here/hosted.c")
+    [[ $name == storage || $name == sink || $name == parents ]] && sources+=("$here/hosted.c")
     [[ $name == rekey* ]] && sources+=("$here/rekeyed.c")
     [ "$name" = push ] && sources+=("$here/pushed.c")
     [ "$name" = push_calls ] && sources+=("$here/hosted.c")

@@ -57,10 +57,10 @@ enum Rest {
 }
 
 impl Elsewhere {
-    /// A table for so many units, with nothing in it.
-    pub fn new(slots: usize) -> Result<Self> {
+    /// A table for so many units, with nothing in it, for the output of that name.
+    pub fn new(slots: usize, output: &str) -> Result<Self> {
         Ok(Elsewhere {
-            table: DedupTable::new(slots, "the parent's units")?,
+            table: DedupTable::new(slots, output)?,
             streams: Vec::new(),
             next: 0,
             walk: Walk::default(),

@@ -55,6 +55,8 @@ pub struct Heritage {
     complete: bool,
     /// Slots of the table of what is elsewhere.
     slots: usize,
+    /// What to call the new snapshot in error texts.
+    output: String,
     units: UnitKind,
     /// A block on its way to be hashed.
     block: Vec<u8>,
@@ -121,6 +123,7 @@ impl Heritage {
             elsewhere: None,
             complete: false,
             slots: 0,
+            output: String::new(),
             units: UnitKind::Page,
             block: Vec::new(),
         };
@@ -199,15 +202,17 @@ impl Heritage {
     }
 
     /// Makes it ready for a child with these streams, cut into `units` and hashed with `keys`, and for
-    /// a table of so many slots.
+    /// a table of so many slots. Error texts call it `output`.
     pub fn prepare(
         &mut self,
+        output: &str,
         streams: &[StreamEntry],
         units: UnitKind,
         keys: Option<&Keys>,
         slots: usize,
     ) -> Result<()> {
         self.slots = slots;
+        self.output = output.to_owned();
         self.units = units;
         for stream in streams {
             self.add_stream(&stream.name)?;
@@ -313,7 +318,7 @@ impl Heritage {
         if !self.complete {
             let elsewhere = match self.elsewhere.take() {
                 Some(elsewhere) => elsewhere,
-                None => Elsewhere::new(self.slots)?,
+                None => Elsewhere::new(self.slots, &self.output)?,
             };
             let elsewhere = self.elsewhere.insert(elsewhere);
             self.complete = elsewhere.advance(&mut self.relatives)?;
