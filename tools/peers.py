@@ -28,6 +28,8 @@ class Keeper:
     environment = {}
     version = [TOOL, "--version"]
     ours = False
+    # Whether a day leans on the one before.
+    chains = True
 
     def __init__(self, folder):
         self.folder = folder
@@ -121,6 +123,7 @@ class HexzCli(Keeper):
     """Each day on day 1: of a snapshot on a thin one it gives zeros back for what the first one has."""
 
     name = "hexz-cli --base day 1"
+    chains = False
     program = ROOT / "target/peers/bin/hexz"
     version = [program, "--version"]
     options = ["--compression", "zstd", "--workers", "2", "--silent"]
@@ -153,12 +156,16 @@ class Repository(Keeper):
         raise NotImplementedError
 
     def put_aside(self):
-        shutil.rmtree(self.aside, ignore_errors=True)
-        shutil.copytree(self.folder, self.aside, symlinks=True)
+        self.copy(self.folder, self.aside)
 
     def take_back(self, day):
-        shutil.rmtree(self.folder)
-        shutil.copytree(self.aside, self.folder, symlinks=True)
+        self.copy(self.aside, self.folder)
+
+    def copy(self, source, target):
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(self.repository.name))
+        # By links: what a repository has is never written again, only removed or replaced.
+        shutil.copytree(source / self.repository.name, target / self.repository.name, copy_function=os.link)
 
     def stored(self):
         return stored_bytes(self.repository)
