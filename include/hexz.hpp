@@ -60,7 +60,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ostream>
 #include <stdexcept>
+#include <streambuf>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -112,7 +114,7 @@ enum class Status : std::int32_t {
     internal = HEXZ_ERR_INTERNAL,
     io = HEXZ_ERR_IO,
     not_encrypted = HEXZ_ERR_NOT_ENCRYPTED,
-    again = HEXZ_ERR_AGAIN ///< A push builder would have to wait: not in this version.
+    again = HEXZ_ERR_AGAIN ///< Builder::try_write() says it by false.
 };
 
 /** Format of a disk image. */
@@ -425,6 +427,8 @@ struct BuildOptions {
      * returned. */
     std::vector<const Snapshot *> bases{};
     bool fold = false; ///< Where those are more than 64 together, store anew what the least-giving ones have.
+    /** Of a Builder: a folder for what outgrows memory_limit. Without it the output's. */
+    std::optional<std::string> spill{};
 };
 
 struct OpenOptions {
@@ -486,6 +490,26 @@ public:
 
 private:
     void *data_;
+    std::size_t size_;
+};
+
+/** Memory to be written from, which stays the caller's: as Buffer, of const elements too. */
+class ConstBuffer {
+public:
+    ConstBuffer(const void *data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+    template <class Container,
+              class Element = std::remove_pointer_t<decltype(std::data(std::declval<const Container &>()))>,
+              class = std::enable_if_t<std::is_trivially_copyable_v<Element>>>
+    ConstBuffer(const Container &container) noexcept
+        : data_(std::data(container)), size_(std::size(container) * sizeof(Element))
+    {
+    }
+    [[nodiscard]] const void *data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; } ///< In bytes.
+
+private:
+    const void *data_;
     std::size_t size_;
 };
 
@@ -778,6 +802,7 @@ private:
 struct Free {
     void operator()(hexz_cancel *cancel) const noexcept { hexz_cancel_free(cancel); }
     void operator()(hexz_snapshot *snapshot) const noexcept { hexz_snapshot_close(snapshot); }
+    void operator()(hexz_builder *builder) const noexcept { hexz_builder_free(builder); }
 };
 
 } // namespace detail
@@ -1207,8 +1232,9 @@ public:
             streams_.push_back(std::make_unique<CStream>(input, callbacks));
             pointers_.push_back(streams_.back()->get());
         }
-        opts.streams = pointers_.data();
+        opts.streams = pointers_.empty() ? nullptr : pointers_.data();
         opts.stream_count = pointers_.size();
+        opts.spill = options.spill ? c_string(*options.spill, "the folder to spill into") : nullptr;
         opts.parent = options.parent ? c_string(*options.parent, "the parent's path") : nullptr;
         if (options.parent_snapshot)
             opts.parent_snapshot = open(*options.parent_snapshot, "the parent");
@@ -1217,7 +1243,7 @@ public:
                 throw Error(Status::invalid_argument, "a base is no snapshot");
             bases_.push_back(open(*base, "a base"));
         }
-        opts.bases = bases_.data();
+        opts.bases = bases_.empty() ? nullptr : bases_.data();
         opts.base_count = bases_.size();
         callbacks.give_progress(opts);
         callbacks.give_password(opts);
@@ -1298,6 +1324,199 @@ inline BuildReport build(const BuildOptions &options)
     call.callbacks.check(hexz_build(&call.opts));
     return detail::build_report(report);
 }
+
+class Builder;
+
+/** A stream of a Builder, which it must not outlive. Copies are the same stream. */
+class PushedStream {
+public:
+    [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    /** Writes all of data at offset, and waits while there is no room. The last write to a place wins. Both ends
+     * are multiples of 4096 or the end of the stream. */
+    void write(std::uint64_t offset, ConstBuffer data) const;
+    /** The same, of at most 1 MiB, but where it would wait it takes nothing and returns false. Calls no callback. */
+    [[nodiscard]] bool try_write(std::uint64_t offset, ConstBuffer data) const;
+    void zero(std::uint64_t offset, std::uint64_t len) const;
+    /** Takes len bytes at offset from the parent, without reading them. */
+    void inherit(std::uint64_t offset, std::uint64_t len) const;
+
+private:
+    friend class Builder;
+    PushedStream(const Builder &builder, std::uint32_t index, std::uint64_t size) noexcept;
+
+    hexz_builder *handle_;
+    const detail::Callbacks *callbacks_;
+    std::uint32_t index_;
+    std::uint64_t size_;
+};
+
+/**
+ * A snapshot whose bytes are pushed, in any order: what is never written is zeros. It appears by finish(), or not
+ * at all. One thread at a time; a call from one of its own callbacks is Status::state. With cdc or a sink,
+ * streams are pushed front to back, one after the other. See hexz_builder_new().
+ *
+ *     hexz::Builder builder({.output = "vm.hxz"});
+ *     const hexz::PushedStream disk = builder.stream("disk", size, hexz::StreamKind::disk);
+ *     disk.write(offset, page);
+ *     builder.finish();
+ */
+class Builder {
+public:
+    /** options without source, memory and streams. They are copied, but cancel, which must live as long as this;
+     * parent_snapshot and bases may be destroyed once this returned. */
+    [[nodiscard]] explicit Builder(BuildOptions options) : state_(std::make_unique<State>(std::move(options)))
+    {
+        hexz_builder *handle = nullptr;
+        const hexz_status status = hexz_builder_new(&state_->call.opts, &handle);
+        handle_.reset(handle);
+        state_->call.callbacks.check(status);
+    }
+
+    /** Adds a stream of size bytes, all zero. name is 1 to 63 bytes of UTF-8, no other stream's. */
+    [[nodiscard]] PushedStream stream(const std::string &name, std::uint64_t size, StreamKind kind = StreamKind::blob) &
+    {
+        std::uint32_t index = 0;
+        const char *text = detail::c_string(name, "the stream's name");
+        check(hexz_builder_stream(handle_.get(), text, static_cast<std::uint32_t>(kind), size, &index));
+        return {*this, index, size};
+    }
+    PushedStream stream(const std::string &name, std::uint64_t size, StreamKind kind = StreamKind::blob) && = delete;
+
+    /** Readable, as poll(2) has it, while a try_write() is worth it, and after a failure. Not to be read, nor
+     * closed. Status::unsupported with a sink. */
+    [[nodiscard]] int ready_fd() const
+    {
+        std::int32_t fd = -1;
+        check(hexz_builder_ready_fd(handle_.get(), &fd));
+        return fd;
+    }
+
+    /** Completes the snapshot. After that, the Builder can only be destroyed; one that was not finished leaves
+     * nothing behind. */
+    BuildReport finish()
+    {
+        hexz_build_report report = HEXZ_INIT(hexz_build_report);
+        check(hexz_builder_finish(handle_.get(), &report));
+        return detail::build_report(report);
+    }
+
+    /** For calls of hexz.h; nullptr when moved from. Stays this object's. */
+    [[nodiscard]] hexz_builder *handle() const noexcept { return handle_.get(); }
+
+private:
+    friend class PushedStream;
+    struct State {
+        explicit State(BuildOptions given) : options(std::move(given)), call(options) {}
+        const BuildOptions options;
+        detail::CBuild call;
+    };
+
+    void check(hexz_status status) const
+    {
+        if (!state_)
+            throw Error(Status::invalid_argument, "the builder was moved from");
+        state_->call.callbacks.check(status);
+    }
+
+    std::unique_ptr<State> state_; // outlives the handle, which calls back
+    std::unique_ptr<hexz_builder, detail::Free> handle_;
+};
+
+inline PushedStream::PushedStream(const Builder &builder, std::uint32_t index, std::uint64_t size) noexcept
+    : handle_(builder.handle()), callbacks_(&builder.state_->call.callbacks), index_(index), size_(size)
+{
+}
+inline void PushedStream::write(std::uint64_t offset, ConstBuffer data) const
+{
+    callbacks_->check(hexz_builder_write(handle_, index_, offset, data.data(), data.size()));
+}
+inline bool PushedStream::try_write(std::uint64_t offset, ConstBuffer data) const
+{
+    const hexz_status status = hexz_builder_try_write(handle_, index_, offset, data.data(), data.size());
+    if (status == HEXZ_ERR_AGAIN)
+        return false;
+    callbacks_->check(status);
+    return true;
+}
+inline void PushedStream::zero(std::uint64_t offset, std::uint64_t len) const
+{
+    callbacks_->check(hexz_builder_zero(handle_, index_, offset, len));
+}
+inline void PushedStream::inherit(std::uint64_t offset, std::uint64_t len) const
+{
+    callbacks_->check(hexz_builder_inherit(handle_, index_, offset, len));
+}
+
+/**
+ * A std::ostream into a PushedStream, front to back, whatever pieces it gets. close() writes the rest, and throws
+ * what has failed; a stream that was not closed has what was written before. Until then what fails sets badbit.
+ *
+ *     hexz::PushStream out(disk);
+ *     out << "header\n" << body;
+ *     out.close();
+ */
+class PushStream : public std::ostream {
+public:
+    explicit PushStream(const PushedStream &stream) : std::ostream(nullptr), buffer_(stream) { rdbuf(&buffer_); }
+
+    void close() { buffer_.finish(); }
+
+private:
+    class Pages : public std::streambuf {
+    public:
+        explicit Pages(const PushedStream &stream) : stream_(stream), bytes_(std::size_t(1) << 20)
+        {
+            setp(bytes_.data(), bytes_.data() + bytes_.size());
+        }
+
+        // Zeros behind the last bytes, up to a whole page: no stream has others there.
+        void finish()
+        {
+            if (failed_)
+                std::rethrow_exception(failed_);
+            const std::uint64_t left = stream_.size() - offset_;
+            std::size_t len = static_cast<std::size_t>(pptr() - pbase());
+            const std::size_t part = len % page;
+            if (part > 0 && len < left) {
+                const std::size_t more = static_cast<std::size_t>(std::min<std::uint64_t>(page - part, left - len));
+                std::fill_n(pptr(), more, '\0');
+                len += more;
+            }
+            stream_.write(offset_, {pbase(), len});
+            offset_ += len;
+            setp(bytes_.data(), bytes_.data() + bytes_.size());
+        }
+
+    protected:
+        int_type overflow(int_type next) override
+        {
+            if (failed_)
+                return traits_type::eof();
+            try {
+                const std::size_t len = static_cast<std::size_t>(pptr() - pbase());
+                stream_.write(offset_, {pbase(), len});
+                offset_ += len;
+            } catch (...) {
+                failed_ = std::current_exception();
+                return traits_type::eof();
+            }
+            setp(bytes_.data(), bytes_.data() + bytes_.size());
+            return traits_type::eq_int_type(next, traits_type::eof()) ? traits_type::not_eof(next)
+                                                                      : sputc(traits_type::to_char_type(next));
+        }
+
+    private:
+        static constexpr std::size_t page = 4096;
+        PushedStream stream_;
+        std::vector<char> bytes_; // whole pages, so that what is full begins and ends with one
+        std::uint64_t offset_ = 0;
+        std::exception_ptr failed_;
+    };
+
+    Pages buffer_;
+};
 
 /**
  * A C++ stream as a source: all of it, from its beginning to its end, by seekg() and read(). It stays the

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
 	"unsafe"
 )
@@ -81,6 +80,9 @@ type BuildOptions struct {
 	// 0: 256 MiB. It is not Go's memory: GOMEMLIMIT does not count it. Too
 	// little is [ErrInvalidArgument], and the text names the least.
 	MemoryLimit int64
+	// Spill is a folder for an unnamed file that takes what outgrows MemoryLimit;
+	// "": Output's. Only a [Builder] that is written out of order has such.
+	Spill string
 	// Progress is told how far the build has come, or nil.
 	Progress ProgressFunc
 }
@@ -161,39 +163,47 @@ func build(ctx context.Context, sink io.Writer, options *BuildOptions) (*BuildRe
 	if options == nil {
 		options = &BuildOptions{}
 	}
-	var a arguments
-	defer a.free()
-	opts := options.inC(&a)
-	c := &callbacks{progress: options.Progress, sink: sink}
-	if options.Encryption != nil {
-		c.password = options.Encryption.Password
-	}
-	if options.Custom != nil {
-		// Go memory, which the options may point to as long as it is pinned.
-		var custom C.hexz_profile
-		var pinner runtime.Pinner
-		defer pinner.Unpin()
-		options.Custom.fill(&a, &custom)
-		pinner.Pin(&custom)
-		opts.custom = &custom
-	}
-	leave := giveStreams(options.Streams, &a, c, &opts)
-	defer leave()
-	leaveParents := options.giveParents(&a, &opts)
-	defer leaveParents()
-	if err := a.err(); err != nil {
-		return nil, err
-	}
-
+	c := options.callbacks(sink)
 	report := C.hexz_build_report{struct_size: C.sizeof_hexz_build_report}
-	err := run(ctx, c, func(hooks C.hexz_go_hooks, cancel *C.hexz_cancel, left *C.hexz_go_error) C.hexz_status {
-		opts.cancel = cancel
-		return C.hexz_go_build(&opts, hooks, &report, left)
+	err := options.give(c, func(opts *C.hexz_build_opts) error {
+		return run(ctx, c, func(hooks C.hexz_go_hooks, cancel *C.hexz_cancel, left *C.hexz_go_error) C.hexz_status {
+			opts.cancel = cancel
+			return C.hexz_go_build(opts, hooks, &report, left)
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
 	return reportOf(&report), nil
+}
+
+// callbacks are those of a build with these options.
+func (o *BuildOptions) callbacks(sink io.Writer) *callbacks {
+	c := &callbacks{progress: o.Progress, sink: sink}
+	if o.Encryption != nil {
+		c.password = o.Encryption.Password
+	}
+	return c
+}
+
+// give has call use the options in C, which last as long as it.
+func (o *BuildOptions) give(c *callbacks, call func(*C.hexz_build_opts) error) error {
+	var a arguments
+	defer a.free()
+	opts := (*C.hexz_build_opts)(a.zeroed(C.sizeof_hexz_build_opts))
+	*opts = o.inC(&a)
+	if o.Custom != nil {
+		opts.custom = (*C.hexz_profile)(a.zeroed(C.sizeof_hexz_profile))
+		o.Custom.fill(&a, opts.custom)
+	}
+	leave := giveStreams(o.Streams, &a, c, opts)
+	defer leave()
+	leaveParents := o.giveParents(&a, opts)
+	defer leaveParents()
+	if err := a.err(); err != nil {
+		return err
+	}
+	return call(opts)
 }
 
 // inC is all but what points to Go memory, or is known to the call only.
@@ -216,6 +226,7 @@ func (o *BuildOptions) inC(a *arguments) C.hexz_build_opts {
 		threads:       a.uint32("Threads", o.Threads),
 		memory_limit:  a.uint64("MemoryLimit", o.MemoryLimit),
 		parent:        a.optional("Parent", o.Parent),
+		spill:         a.optional("Spill", o.Spill),
 	}
 	if o.Encryption != nil {
 		o.Encryption.KDF.fill(a, &opts.kdf_memory_kib, &opts.kdf_passes, &opts.kdf_lanes)

@@ -80,13 +80,17 @@ func invalid(format string, args ...any) *Error {
 
 // closed is a call on a snapshot that was closed before.
 func closed(path string) *Error {
-	text := "the snapshot was closed before this call"
 	if path != "" {
-		text = fmt.Sprintf("'%s': %s", path, text)
+		return closedWhat(fmt.Sprintf("'%s': the snapshot", path))
 	}
+	return closedWhat("the snapshot")
+}
+
+// closedWhat is the same for anything.
+func closedWhat(what string) *Error {
 	return &Error{
 		Status: ErrState,
-		Text:   text,
+		Text:   what + " was closed before this call",
 		causes: []error{fs.ErrClosed},
 	}
 }

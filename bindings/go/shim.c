@@ -120,6 +120,46 @@ hexz_status hexz_go_build(const hexz_build_opts *opts, hexz_go_hooks hooks,
     return taken(hexz_build(&full), error);
 }
 
+hexz_status hexz_go_builder_new(const hexz_build_opts *opts, hexz_go_hooks hooks,
+                                hexz_builder **out, hexz_go_error *error)
+{
+    hexz_build_opts full = *opts;
+    SET_PASSWORD(&full, hooks);
+    SET_PROGRESS(&full, hooks);
+    SET_SINK(&full, hooks); /* copied by the call, as all structs are */
+    return taken(hexz_builder_new(&full, out), error);
+}
+
+hexz_status hexz_go_builder_stream(hexz_builder *builder, const char *name, uint32_t kind,
+                                   uint64_t size, uint32_t *stream, hexz_go_error *error)
+{
+    return taken(hexz_builder_stream(builder, name, kind, size, stream), error);
+}
+
+hexz_status hexz_go_builder_write(hexz_builder *builder, uint32_t stream, uint64_t offset,
+                                  const void *data, size_t len, hexz_go_error *error)
+{
+    return taken(hexz_builder_write(builder, stream, offset, data, len), error);
+}
+
+hexz_status hexz_go_builder_zero(hexz_builder *builder, uint32_t stream, uint64_t offset,
+                                 uint64_t len, hexz_go_error *error)
+{
+    return taken(hexz_builder_zero(builder, stream, offset, len), error);
+}
+
+hexz_status hexz_go_builder_inherit(hexz_builder *builder, uint32_t stream, uint64_t offset,
+                                    uint64_t len, hexz_go_error *error)
+{
+    return taken(hexz_builder_inherit(builder, stream, offset, len), error);
+}
+
+hexz_status hexz_go_builder_finish(hexz_builder *builder, hexz_build_report *report,
+                                   hexz_go_error *error)
+{
+    return taken(hexz_builder_finish(builder, report), error);
+}
+
 hexz_status hexz_go_open(const hexz_open_opts *opts, hexz_go_hooks hooks,
                          const uint8_t *expect_root, hexz_snapshot **out, hexz_go_error *error)
 {

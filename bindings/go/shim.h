@@ -38,6 +38,18 @@ hexz_status hexz_go_profile_resolve(const char *name, hexz_profile *out, hexz_go
 hexz_status hexz_go_cancel_new(hexz_cancel **out, hexz_go_error *error);
 hexz_status hexz_go_build(const hexz_build_opts *opts, hexz_go_hooks hooks,
                           hexz_build_report *report, hexz_go_error *error);
+hexz_status hexz_go_builder_new(const hexz_build_opts *opts, hexz_go_hooks hooks,
+                                hexz_builder **out, hexz_go_error *error);
+hexz_status hexz_go_builder_stream(hexz_builder *builder, const char *name, uint32_t kind,
+                                   uint64_t size, uint32_t *stream, hexz_go_error *error);
+hexz_status hexz_go_builder_write(hexz_builder *builder, uint32_t stream, uint64_t offset,
+                                  const void *data, size_t len, hexz_go_error *error);
+hexz_status hexz_go_builder_zero(hexz_builder *builder, uint32_t stream, uint64_t offset,
+                                 uint64_t len, hexz_go_error *error);
+hexz_status hexz_go_builder_inherit(hexz_builder *builder, uint32_t stream, uint64_t offset,
+                                    uint64_t len, hexz_go_error *error);
+hexz_status hexz_go_builder_finish(hexz_builder *builder, hexz_build_report *report,
+                                   hexz_go_error *error);
 hexz_status hexz_go_open(const hexz_open_opts *opts, hexz_go_hooks hooks,
                          const uint8_t *expect_root, hexz_snapshot **out, hexz_go_error *error);
 hexz_status hexz_go_info(const hexz_snapshot *snapshot, hexz_info *out, hexz_go_error *error);

@@ -30,6 +30,11 @@ void mistake(const std::vector<std::byte> &constant)
 #elif CASE == 9 // a status where a number is wanted
     int number = hexz::Status::ok;
     bytes.resize(static_cast<std::size_t>(number));
+#elif CASE == 10 // a stream of a builder that is gone at the end of the line
+    hexz::Builder(options).stream("disk", 4096).write(0, bytes);
+#elif CASE == 11 // pushing, and not asking whether it was taken
+    hexz::Builder builder(options);
+    builder.stream("disk", 4096).try_write(0, bytes);
 #else
 #error "no such case"
 #endif

@@ -106,7 +106,7 @@ mistakes() {
 # Most of the time goes to compiling, so that the files make up two translation units, which
 # have the header both.
 first_unit=(check build read handles options streams sinks)
-second_unit=(callbacks cancel passwords threads thin cxx20)
+second_unit=(callbacks cancel passwords threads thin pushed cxx20)
 
 # compile MODE FLAGS...: the program $out/MODE/tests.
 compile() {

@@ -78,6 +78,8 @@ pub const BuildOptions = struct {
     /// Where parent and bases have more than 64 ancestors together, what the least-giving ones have is
     /// stored anew, in place of `error.ParentFailed`.
     fold: bool = false,
+    /// Of a `Builder`: a folder for an unnamed file that takes what outgrows `memory_limit`. Without it the output's.
+    spill: ?[]const u8 = null,
     progress: ?ProgressCallback = null,
     /// Stops the build when triggered. Must live until `build` returns.
     cancel: ?Cancel = null,
@@ -152,7 +154,7 @@ pub fn build(options: BuildOptions) Error!BuildReport {
 /// are until the build is over.
 pub const CBuild = struct {
     opts: c.hexz_build_opts,
-    texts: [5]Text,
+    texts: [6]Text,
     sink: c.hexz_sink,
     custom: c.hexz_profile,
     keyring: Keyring,
@@ -186,6 +188,7 @@ pub const CBuild = struct {
         opts.threads = options.threads;
         opts.memory_limit = options.memory_limit;
         opts.parent = try texts[4].setOptional(options.parent);
+        opts.spill = try texts[5].setOptional(options.spill);
         if (options.parent_snapshot) |parent| opts.parent_snapshot = parent.handle;
         if (options.bases.len > bases_most) return refuse("more than 65 bases");
         for (options.bases, 0..) |base, i| call.bases[i] = base.handle;

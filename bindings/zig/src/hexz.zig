@@ -13,12 +13,12 @@
 //! Errors. All are in `Error`. `lastFailure` has the text, the errno, and the error of a callback.
 //!
 //! Memory. Nothing here takes an allocator: what a call is given stays the caller's and is not needed
-//! after it. `Snapshot.close` and `Cancel.deinit` free what the C library holds.
+//! after it, but for a `Builder`. `Snapshot.close`, `Builder.deinit` and `Cancel.deinit` free what the C library holds.
 //!
 //! Paths are bytes, as open(2) takes them, relative to the working directory. Sizes, offsets and lengths
 //! are in bytes unless they say otherwise.
 //!
-//! Threads. `Snapshot`, `Stream` and `Cancel` may be used by many threads at once, a `Reader` by one. Calls
+//! Threads. `Snapshot`, `Stream` and `Cancel` may be used by many threads at once, a `Reader` and a `Builder` by one. Calls
 //! block the thread they are made on; with `std.Io`, make long ones by `io.concurrent`.
 //!
 //! Callbacks run on the thread that made the call, but those of a concurrent `Source` and of a `Storage`. A panic in one ends the process, as Zig's do.
@@ -38,6 +38,9 @@ pub const build = @import("build.zig").build;
 pub const BuildOptions = @import("build.zig").BuildOptions;
 pub const BuildReport = @import("build.zig").BuildReport;
 pub const Format = @import("build.zig").Format;
+pub const Builder = @import("builder.zig").Builder;
+pub const PushedStream = @import("builder.zig").PushedStream;
+pub const PushWriter = @import("builder.zig").PushWriter;
 pub const StreamInput = @import("source.zig").StreamInput;
 pub const Source = @import("source.zig").Source;
 pub const SourceExtent = @import("source.zig").SourceExtent;

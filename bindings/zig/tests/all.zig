@@ -10,6 +10,7 @@ test {
     _ = @import("sinks.zig");
     _ = @import("thin.zig");
     _ = @import("lean.zig");
+    _ = @import("builder.zig");
     _ = @import("threads.zig");
     _ = @import("hostile.zig");
 }
