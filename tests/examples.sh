@@ -24,7 +24,7 @@ refused() {
     fi
 }
 
-for name in build chain encrypt in_memory pipe push; do
+for name in build chain encrypt in_memory pipe push push_poll push_coroutine; do
     gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$include" "$root/c-examples/$name.c" -o "$folder/$name" \
         -L"$libdir" "-Wl,-rpath,$libdir" -lhexz
 done
@@ -72,6 +72,18 @@ cmp disk copy
 grep -q "^in_memory: a snapshot of $(stat -c %s same.hxz) bytes$" said
 refused 1 'No such file' ./in_memory absent
 refused 1 'callback failed' ./in_memory disk >/dev/full
+passed=$((passed + 1))
+
+# Pushed out of order: another file, out of which comes the one that a build of the image makes.
+for name in push_poll push_coroutine; do
+    ./$name disk "$name.hxz" >said
+    ./chain flatten "$name.hxz" "$name-flat.hxz" >said
+    cmp "$name-flat.hxz" same.hxz
+    refused 1 'already exists' ./$name disk "$name.hxz"
+    refused 1 'No such file' ./$name absent other.hxz
+    refused 2 usage ./$name disk
+done
+[ ! -e other.hxz ]
 passed=$((passed + 1))
 
 ./pipe disk 'cat >piped.hxz'

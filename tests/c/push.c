@@ -197,10 +197,62 @@ static void same_files(void)
     }
 }
 
+/* As a mirror job: all of a disk in order, so much of it scattered that pages of
+ * extents are written, and then what was dirtied meanwhile. */
+static void mirrored(int sealed)
+{
+    struct passwords passwords = password_is("secret");
+    size_t pages = fixture_small() ? 4000 : 12000, i;
+    unsigned char *image = bytes_new(pages * PAGE), *bytes = bytes_new(pages * PAGE);
+    hexz_build_opts opts = build_of(NULL, in_folder("mirror.hxz"));
+    hexz_build_report report = HEXZ_INIT(hexz_build_report);
+    hexz_verify_opts verify = HEXZ_INIT(hexz_verify_opts);
+    hexz_builder *builder;
+    hexz_snapshot *snapshot;
+    uint32_t stream;
+    uint64_t dice = 8;
+
+    check_about("mirrored, %s", sealed ? "sealed" : "plain");
+    if (sealed)
+        opts = encrypted_build_of(NULL, in_folder("mirror.hxz"), &passwords);
+    opts.profile = "embedded";
+    /* Each page is another extent: of few contents in no order, new, or zeros. New
+     * ones make blocks, whose pages let those of extents out. */
+    for (i = 0; i < pages; i++) {
+        uint32_t what = random_next(&dice) % 50;
+        memset(image + i * PAGE, 0, PAGE);
+        if (what > 20)
+            fill_random(image + i * PAGE, PAGE, what > 35 ? 1000 + i : what);
+    }
+    if (!CHECK_OK(hexz_builder_new(&opts, &builder)))
+        return;
+    CHECK_OK(hexz_builder_stream(builder, "disk", HEXZ_STREAM_DISK, pages * PAGE, &stream));
+    CHECK_OK(hexz_builder_write(builder, 0, 0, image, pages * PAGE));
+    for (i = 0; i < 50; i++) {
+        size_t at = random_next(&dice) % (pages - 3);
+        fill_random(image + at * PAGE, 3 * PAGE, i);
+        CHECK_OK(hexz_builder_write(builder, 0, at * PAGE, image + at * PAGE, 3 * PAGE));
+    }
+    CHECK_OK(hexz_builder_finish(builder, &report));
+    hexz_builder_free(builder);
+    CHECK(report.bytes_dead > 0 && report.bytes_dead < report.bytes_stored);
+    snapshot = sealed ? must_open_with(in_folder("mirror.hxz"), "secret") : must_open(in_folder("mirror.hxz"));
+    CHECK_OK(hexz_snapshot_verify(snapshot, &verify));
+    CHECK_OK(hexz_snapshot_read(snapshot, 0, 0, bytes, pages * PAGE));
+    CHECK_BYTES(bytes, image, pages * PAGE);
+    hexz_snapshot_close(snapshot);
+    (void)unlink(in_folder("mirror.hxz"));
+    check_about("%s", "");
+    free(image);
+    free(bytes);
+}
+
 int main(void)
 {
     make_streams();
     same_files();
+    mirrored(0);
+    mirrored(1);
     pushed_at_random();
     pushed_without_waiting();
     return check_done();
