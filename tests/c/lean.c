@@ -3,6 +3,8 @@
 
 #include "passwords.h"
 
+#include <sys/resource.h>
+
 #define PAGE ((size_t)4096)
 #define PAGES ((size_t)300)
 #define SIZE (PAGES * PAGE)
@@ -297,6 +299,62 @@ static void nightly(void)
     free(disk);
 }
 
+#define GIB ((uint64_t)1 << 30)
+#define LIMIT ((uint64_t)16 << 20)
+
+/* A disk of which no two pages are alike and all are small once compressed, beginning at some page. */
+static int32_t read_numbered(void *user_data, uint64_t offset, void *buf, size_t len)
+{
+    const uint64_t *first_page = user_data;
+    size_t at, word;
+    for (at = 0; at < len; at += PAGE) {
+        uint64_t number = (*first_page + (offset + at) / PAGE + 1) * UINT64_C(2654435761);
+        for (word = 0; word < PAGE; word += sizeof(number))
+            memcpy((unsigned char *)buf + at + word, &number, sizeof(number));
+    }
+    return 0;
+}
+
+static void build_numbered(uint64_t first_page, const char *parent, const char *output, hexz_build_report *report)
+{
+    hexz_build_opts opts = HEXZ_INIT(hexz_build_opts);
+    hexz_source source = HEXZ_INIT(hexz_source);
+    hexz_stream stream = HEXZ_INIT(hexz_stream);
+    const hexz_stream *streams[1];
+    source.user_data = &first_page;
+    source.size = GIB;
+    source.read_at = read_numbered;
+    stream.name = "disk";
+    stream.kind = HEXZ_STREAM_DISK;
+    stream.source = &source;
+    streams[0] = &stream;
+    opts.streams = streams;
+    opts.stream_count = 1;
+    opts.output = in_folder(output);
+    opts.parent = parent == NULL ? NULL : in_folder(parent);
+    opts.memory_limit = LIMIT;
+    opts.flags = HEXZ_BUILD_NO_SYNC;
+    opts.report = report;
+    CHECK_OK(hexz_build(&opts));
+}
+
+/* A parent with about twice as many units as the table of them has room for, of which none is at the
+ * same place: what a build takes stays within its limit and 32 MiB. */
+static void within_the_limit(void)
+{
+    hexz_build_report report = HEXZ_INIT(hexz_build_report);
+    struct rusage usage;
+    if (fixture_small())
+        return;
+    build_numbered(0, NULL, "large.hxz", NULL);
+    build_numbered(1, "large.hxz", "large-child.hxz", &report);
+    check_sum(&report, GIB);
+    CHECK(report.bytes_inherited > GIB / 4 && report.bytes_unique > GIB / 4);
+    CHECK_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+    printf("lean: %ld KiB of memory at most, with a limit of %d KiB\n", usage.ru_maxrss, (int)(LIMIT >> 10));
+    CHECK((uint64_t)usage.ru_maxrss << 10 <= LIMIT + ((uint64_t)32 << 20));
+}
+
 int main(void)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("first.hxz"));
@@ -313,5 +371,6 @@ int main(void)
     sealed();
     by_place(dirty);
     nightly();
+    within_the_limit();
     return check_done();
 }

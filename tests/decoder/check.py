@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import check_encrypted
+import check_thin
 import damage
 import golden
 import inputs
@@ -154,6 +155,7 @@ def main():
     tally.check("the decoder as a command", check_tool, output, files["mixed"][0], folder / "scratch")
     check_damage(tally, folder, files)
     golden.check(tally, folder)
+    check_thin.check(tally, folder, files)
     check_encrypted.check(tally, folder, files)
     sys.exit(tally.end("decoder"))
 
