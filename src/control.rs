@@ -158,6 +158,8 @@ impl<'a> Control<'a> {
             if code != 0 {
                 return Err(Error::CancelledByCallback(code));
             }
+            // What the callback did with the switch counts as much as what it answers.
+            self.check()?;
         }
         Ok(())
     }

@@ -77,6 +77,11 @@ static void check_record(uint32_t least, uint32_t most, uint64_t total)
     CHECK_EQ(record.calls[record.count - 1].done, total);
 }
 
+static int with_dictionary(const char *profile)
+{
+    return strcmp(profile, "eda") == 0 || strcmp(profile, "embedded") == 0;
+}
+
 static void building(const char *profile, uint64_t flags)
 {
     hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("disk.hxz"));
@@ -92,6 +97,9 @@ static void building(const char *profile, uint64_t flags)
     CHECK_OK(hexz_build(&opts));
     check_record(HEXZ_PHASE_TRAIN, HEXZ_PHASE_SYNC, DISK + 1000);
     check_phase(HEXZ_PHASE_PACK, DISK + 1000);
+    check_phase(HEXZ_PHASE_SYNC, DISK + 1000);
+    if (with_dictionary(profile))
+        check_phase(HEXZ_PHASE_TRAIN, DISK + 1000);
     check_about("%s", "");
 }
 
@@ -109,6 +117,7 @@ static void building_holes(void)
     CHECK_OK(hexz_build(&opts));
     check_record(HEXZ_PHASE_TRAIN, HEXZ_PHASE_SYNC, (uint64_t)len);
     check_phase(HEXZ_PHASE_PACK, (uint64_t)len);
+    check_phase(HEXZ_PHASE_SYNC, (uint64_t)len);
 }
 
 static void building_nothing(void)
@@ -148,6 +157,98 @@ static void verifying_and_extracting(void)
     CHECK(record.on_caller);
     CHECK(file_holds(in_folder("back.raw"), disk, DISK));
     hexz_snapshot_close(snapshot);
+    check_about("%s", "");
+}
+
+/* The first and the last call of a phase come whatever the clock says: each answers other than 0, or is the
+ * moment of a cancel. */
+struct refusal {
+    uint32_t phase;
+    int last; /* the call at the total, and not the one at 0 */
+    int32_t code;
+    hexz_cancel *cancel;
+    int refused, after; /* calls that refused, and that came after one did */
+};
+
+static int32_t refuse(void *user_data, const hexz_progress *progress)
+{
+    struct refusal *refusal = user_data;
+    refusal->after += refusal->refused > 0;
+    if (progress->phase != refusal->phase || progress->done != (refusal->last ? progress->total : 0))
+        return 0;
+    refusal->refused++;
+    if (refusal->cancel != NULL)
+        hexz_cancel_trigger(refusal->cancel);
+    return refusal->code;
+}
+
+static hexz_status refused_build(struct refusal *refusal)
+{
+    hexz_build_opts opts = build_of(in_folder("disk.raw"), in_folder("refused.hxz"));
+    opts.profile = "embedded";
+    opts.flags = HEXZ_BUILD_NO_SYNC;
+    opts.threads = 2;
+    opts.cancel = refusal->cancel;
+    opts.progress = refuse;
+    opts.progress_data = refusal;
+    return hexz_build(&opts);
+}
+
+static hexz_status refused_use(struct refusal *refusal)
+{
+    hexz_verify_opts verify = HEXZ_INIT(hexz_verify_opts);
+    hexz_extract_opts extract = HEXZ_INIT(hexz_extract_opts);
+    hexz_snapshot *snapshot = must_open(in_folder("disk.hxz"));
+    hexz_status status;
+    verify.cancel = extract.cancel = refusal->cancel;
+    verify.progress = extract.progress = refuse;
+    verify.progress_data = extract.progress_data = refusal;
+    verify.threads = extract.threads = 2;
+    extract.output = in_folder("refused.raw");
+    status = refusal->phase == HEXZ_PHASE_VERIFY ? hexz_snapshot_verify(snapshot, &verify)
+                                                 : hexz_snapshot_extract(snapshot, &extract);
+    hexz_snapshot_close(snapshot);
+    return status;
+}
+
+static void refusing(void)
+{
+    static const uint32_t phases[] = {HEXZ_PHASE_TRAIN, HEXZ_PHASE_PACK, HEXZ_PHASE_SYNC, HEXZ_PHASE_VERIFY,
+                                      HEXZ_PHASE_EXTRACT};
+    static const int32_t codes[] = {1, -1, INT32_MAX, INT32_MIN, 0};
+    long entries = entries_here();
+    size_t phase, i;
+    int last;
+
+    for (phase = 0; phase < sizeof(phases) / sizeof(phases[0]); phase++) {
+        for (last = 0; last < 2; last++) {
+            for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+                struct refusal refusal;
+                hexz_status status;
+                memset(&refusal, 0, sizeof(refusal));
+                refusal.phase = phases[phase];
+                refusal.last = last;
+                refusal.code = codes[i];
+                check_about("phase %u, %s call, code %d", (unsigned)refusal.phase, last ? "last" : "first",
+                            (int)codes[i]);
+                if (codes[i] == 0)
+                    CHECK_OK(hexz_cancel_new(&refusal.cancel));
+                status = refusal.phase <= HEXZ_PHASE_SYNC ? refused_build(&refusal) : refused_use(&refusal);
+                CHECK_EQ(refusal.refused, 1);
+                CHECK_EQ(refusal.after, 0);
+                if (refusal.phase == HEXZ_PHASE_SYNC && last) {
+                    /* All is done by then. */
+                    CHECK_OK(status);
+                    CHECK_EQ(unlink(in_folder("refused.hxz")), 0);
+                } else {
+                    CHECK_STATUS(status, HEXZ_ERR_CANCELLED);
+                    CHECK_EQ(hexz_last_callback_code(), codes[i]);
+                }
+                CHECK_EQ(entries_here(), entries);
+                hexz_cancel_free(refusal.cancel);
+            }
+        }
+    }
     check_about("%s", "");
 }
 
@@ -234,6 +335,7 @@ int main(void)
     building_holes();
     building_nothing();
     verifying_and_extracting();
+    refusing();
     handles_in_callbacks();
     free(disk);
     return check_done();

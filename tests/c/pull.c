@@ -32,8 +32,10 @@ struct host {
     long inside, inside_max;
     long elsewhere;         /* reads on another thread than the caller's */
     long looks_elsewhere;
+    unsigned char *asked;   /* NULL, or for each offset whether its extent was asked for */
+    long asked_twice;
     int meet;               /* the first two reads wait for each other */
-    uint64_t read_bytes, next, next_look;
+    uint64_t read_bytes, next;
     int in_order;
     size_t most;            /* longest read */
     int in_holes;           /* somebody asked for what is no data */
@@ -137,6 +139,8 @@ static int32_t extent_at(void *user_data, uint64_t offset, uint64_t *len, uint32
         *len = host->longest;
     if (host->lie_len != 1)
         *len = host->lie_len;
+    if (host->asked != NULL)
+        host->asked_twice += host->asked[offset]++;
     code = enter(host);
     (void)pthread_mutex_unlock(&host->lock);
     return code;
@@ -222,6 +226,15 @@ static uint64_t data_bytes(void)
     return data;
 }
 
+static long run_count(void)
+{
+    long count = 1;
+    const struct run *run = runs;
+    for (; run->end < disk_len; run++)
+        count++;
+    return count;
+}
+
 /* The same file by path, by callbacks, and as a stream of the snapshot of it. */
 static void same_file(const char *profile, uint64_t flags)
 {
@@ -295,10 +308,15 @@ static void on_the_calling_thread(void)
         start(&host);
         opts.threads = threads[i];
         opts.report = &report;
+        host.asked = bytes_new(disk_len);
         CHECK_OK(pull(&host, &opts));
         CHECK_EQ(host.elsewhere, 0);
         CHECK_EQ(host.inside_max, 1);
         CHECK(host.in_order);
+        /* Nor is the map asked twice at one place: a page in two runs is looked at from both sides. */
+        CHECK_EQ(host.asked_twice, 0);
+        CHECK(host.looks <= 2 * run_count());
+        free(host.asked);
         CHECK_EQ(host.in_holes, 0);
         CHECK_EQ(host.read_bytes, data_bytes());
         CHECK(host.most <= MIB);

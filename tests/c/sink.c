@@ -83,6 +83,7 @@ static void built(const struct kind *kind)
         check_committed(&hosted);
         CHECK_EQ(report.file_size, hosted.len);
         CHECK(hosted.writes <= (long)(hosted.len >> 18) + 2);
+        CHECK(hosted.least >= (size_t)1 << 18);
         CHECK_EQ(hosted.zero_runs, 0);
         if (kind->flags & HEXZ_BUILD_ENCRYPT) {
             CHECK_EQ(passwords.count, 1);

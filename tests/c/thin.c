@@ -4,6 +4,8 @@
 
 #include "passwords.h"
 
+#include <pthread.h>
+
 #define BASE "thin-base-v1.hxz"
 #define CHILD "thin-child-v1.hxz"
 #define SEALED_BASE "thin-sealed-base-v1.hxz"
@@ -180,12 +182,14 @@ struct finder {
     const hexz_snapshot *snapshot;
     const hexz_storage *storage;
     int asked;
+    pthread_t caller;
 };
 
 static int32_t find(void *user_data, hexz_ancestor *ancestor)
 {
     struct finder *finder = user_data;
     finder->asked++;
+    CHECK(pthread_equal(pthread_self(), finder->caller));
     CHECK_EQ(ancestor->struct_size, sizeof(*ancestor));
     CHECK_BYTES(ancestor->root, base_root, 32);
     CHECK(ancestor->hint != NULL && strcmp(ancestor->hint, BASE) == 0);
@@ -223,6 +227,7 @@ static void callbacks(void)
     hexz_open_opts opts = opening(child);
 
     memset(&finder, 0, sizeof(finder));
+    finder.caller = pthread_self();
     opts.ancestor = find;
     opts.ancestor_data = &finder;
     finder.path = moved;
@@ -278,6 +283,85 @@ static void callbacks(void)
     CHECK(snapshot == NULL);
     free(held);
     hexz_snapshot_close(base);
+    check_about("%s", "");
+}
+
+/* Two ancestors, each asked for once, in their order; the k-th asking fails, or is the moment of a cancel. */
+struct searcher {
+    int asked;
+    pthread_t caller;
+    int trouble_at; /* counted from 1; 0: never */
+    int32_t code;
+    hexz_cancel *cancel;
+};
+
+static int32_t search(void *user_data, hexz_ancestor *ancestor)
+{
+    static const char *const hints[] = {SEALED_BASE, BASE};
+    static char path[4096];
+    struct searcher *searcher = user_data;
+    int turn = searcher->asked++;
+
+    CHECK(pthread_equal(pthread_self(), searcher->caller));
+    if (!CHECK(turn < 2))
+        return -1;
+    CHECK(ancestor->hint != NULL && strcmp(ancestor->hint, hints[turn]) == 0);
+    (void)snprintf(path, sizeof(path), "%s", golden_path(hints[turn]));
+    ancestor->path = path;
+    if (searcher->asked != searcher->trouble_at)
+        return 0;
+    if (searcher->cancel != NULL)
+        hexz_cancel_trigger(searcher->cancel);
+    return searcher->code;
+}
+
+static hexz_status search_with(struct searcher *searcher, hexz_snapshot **out)
+{
+    struct passwords passwords = password_is("password");
+    hexz_open_opts opts = opening(in_folder("alone.hxz"));
+    hexz_status status;
+    searcher->asked = 0;
+    searcher->caller = pthread_self();
+    opts.password = answer;
+    opts.password_data = &passwords;
+    opts.ancestor = search;
+    opts.ancestor_data = searcher;
+    opts.cancel = searcher->cancel;
+    *out = NULL;
+    status = hexz_snapshot_open(&opts, out);
+    CHECK_EQ(passwords.count, 1);
+    CHECK((*out != NULL) == (status == HEXZ_OK));
+    return status;
+}
+
+static void each_asking(void)
+{
+    static const int32_t codes[] = {-1, INT32_MIN, 1, INT32_MAX};
+    struct searcher searcher;
+    hexz_snapshot *snapshot;
+    size_t i;
+
+    (void)copy(SEALED_CHILD, "alone.hxz");
+    memset(&searcher, 0, sizeof(searcher));
+    if (CHECK_OK(search_with(&searcher, &snapshot)))
+        check_whole(snapshot);
+    CHECK_EQ(searcher.asked, 2);
+    for (searcher.trouble_at = 1; searcher.trouble_at <= 2; searcher.trouble_at++) {
+        for (i = 0; i < COUNT(codes); i++) {
+            check_about("asking %d answers %d", searcher.trouble_at, (int)codes[i]);
+            searcher.code = codes[i];
+            CHECK_STATUS(search_with(&searcher, &snapshot), codes[i] < 0 ? HEXZ_ERR_CALLBACK : HEXZ_ERR_PARENT);
+            CHECK_EQ(hexz_last_callback_code(), codes[i] < 0 ? codes[i] : 0);
+            CHECK_EQ(searcher.asked, searcher.trouble_at);
+        }
+        check_about("cancelled in asking %d", searcher.trouble_at);
+        searcher.code = 0;
+        CHECK_OK(hexz_cancel_new(&searcher.cancel));
+        CHECK_STATUS(search_with(&searcher, &snapshot), HEXZ_ERR_CANCELLED);
+        CHECK_EQ(searcher.asked, searcher.trouble_at);
+        hexz_cancel_free(searcher.cancel);
+        searcher.cancel = NULL;
+    }
     check_about("%s", "");
 }
 
@@ -402,6 +486,7 @@ int main(int argc, char **argv)
     what_it_is();
     places();
     callbacks();
+    each_asking();
     damage();
     one_password();
     differences();
