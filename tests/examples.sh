@@ -24,7 +24,7 @@ refused() {
     fi
 }
 
-for name in build chain encrypt in_memory pipe push push_poll push_coroutine; do
+for name in build chain encrypt in_memory pipe push_poll push_coroutine; do
     gcc -std=c99 -Wall -Wextra -Wpedantic -Werror "-I$include" "$root/c-examples/$name.c" -o "$folder/$name" \
         -L"$libdir" "-Wl,-rpath,$libdir" -lhexz
 done
@@ -116,36 +116,6 @@ refused 1 'day1.hxz' ./chain flatten day3.hxz other.hxz
 refused 1 'day1.hxz' ./chain day day other.hxz day3.hxz
 refused 2 usage ./chain month day other.hxz
 [ ! -e other.hxz ]
-passed=$((passed + 1))
-
-# Writes in any order, some of them twice, and the file of what the disk then is.
-python3 - <<'PYTHON'
-import random, struct
-rng = random.Random(11)
-disk = bytearray(open("disk", "rb").read())
-final = bytearray(disk)
-page = 4096
-pieces = [(at, bytes(disk[at : at + 3 * page])) for at in range(0, len(disk), 3 * page)]
-rng.shuffle(pieces)
-for _ in range(40):
-    at = rng.randrange(len(disk) // page) * page
-    pieces.append((at, rng.randbytes(page)))
-    final[at : at + page] = pieces[-1][1]
-with open("writes", "wb") as file:
-    for at, data in pieces:
-        file.write(struct.pack("QQ", at, len(data)) + data)
-open("final", "wb").write(final)
-PYTHON
-./push "$(stat -c %s disk)" pushed.hxz <writes | grep -q '^pushed.hxz: [0-9]* bytes, [0-9]* of them dead$'
-./chain flatten pushed.hxz flat.hxz >said
-./build final direct2.hxz >said
-cmp flat.hxz direct2.hxz
-refused 1 'already exists' ./push 4096 pushed.hxz </dev/null
-head -c 100 writes | refused 1 'ends within a record' ./push "$(stat -c %s disk)" none.hxz
-refused 1 'write' ./push 4096 none.hxz <writes
-head -c 16 /dev/zero | tr '\0' '\377' | refused 1 'at most' ./push 4096 none.hxz
-[ ! -e none.hxz ]
-rm flat.hxz
 passed=$((passed + 1))
 
 # What lies behind an NBD server: all of it, and no byte of what the server knows to be zeros.
