@@ -1,17 +1,38 @@
 //! What is not leaned on.
 
+use super::by_place::dirty;
 use super::*;
 use crate::snapshot::testing::{Draft, open_bytes};
+use crate::source::ClaimKind;
 
 /// Snapshots with the hashes of two units swapped: a check of the file alone does not tell.
 #[test]
 fn hashes_that_lie_are_never_leaned_on() {
-    let folder = Folder::new("lean-lies");
+    lies(false);
+}
+
+/// Whoever knows the keys can lie as well: all tags are right.
+#[test]
+fn sealed_hashes_that_lie_are_never_leaned_on() {
+    lies(true);
+}
+
+fn lies(encrypted: bool) {
+    let folder = Folder::new(if encrypted {
+        "lean-sealed-lies"
+    } else {
+        "lean-lies"
+    });
     let mut case = Case::new(&folder);
+    case.encrypted = encrypted;
     let mut draft = Draft::of_blocks(4, 4 * PAGE);
     let space = draft.data_space();
     draft.alter_leaves = Box::new(|leaves| leaves.units[0].hashes.swap(4, 13));
-    std::fs::write(case.path("lies"), draft.seal()).unwrap();
+    let bytes = match encrypted {
+        true => draft.encrypt(),
+        false => draft.seal(),
+    };
+    std::fs::write(case.path("lies"), bytes).unwrap();
     let swapped = |space: &[u8]| {
         let mut out = space.to_vec();
         out[4 * PAGE..5 * PAGE].copy_from_slice(&space[13 * PAGE..14 * PAGE]);
@@ -37,6 +58,22 @@ fn hashes_that_lie_are_never_leaned_on() {
         case.is("child", &content);
         std::fs::remove_file(case.path("child")).unwrap();
     }
+    // What a source says is its parent's, and what did not change, is there whatever its hashes are.
+    let end = space.len() as u64;
+    let inputs = [
+        dirty("disk", &[(ClaimKind::Parent, end)], &space),
+        dirty("disk", &[(ClaimKind::Data, end)], &space),
+    ];
+    for input in inputs {
+        let report = case.build_inputs("child", vec![input], on(&path)).unwrap();
+        assert_eq!(report.bytes_inherited, end);
+        case.is("child", &space);
+    }
+    // A child that leans on it shows its lies as they are.
+    case.build("middle", &space, on(&path)).unwrap();
+    let middle = case.path("middle");
+    let error = case.build("child", &shifted, on(&middle)).unwrap_err();
+    assert!(error.to_string().contains("lies"), "{error}");
     // Of two bases, the other one is not to blame.
     case.build("true", &space, Parents::default()).unwrap();
     let bases = vec![case.chain("lies"), case.chain("true")];
