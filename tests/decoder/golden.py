@@ -1,6 +1,6 @@
 """Snapshots of this version of the format, kept so that every later version of the library reads them.
 
-golden.py FOLDER     makes them anew there; HEXZ names the tool
+golden.py FOLDER     makes those that are not there yet; HEXZ names the tool
 """
 
 import hashlib
@@ -17,18 +17,38 @@ from verify import verify
 HERE = pathlib.Path(__file__).with_name("golden")
 PAGE = 4096
 PASSWORD = b"golden password \xc3\xa9"
+PACKED = ("--compression", "zstd", "--block-size", "16384")
 FILES = {
-    "plain-v1.hxz": ("--compression", "zstd", "--block-size", "16384"),
-    "encrypted-v1.hxz": ("--compression", "zstd", "--block-size", "16384", "--encrypt"),
+    "plain-v1.hxz": PACKED,
+    "encrypted-v1.hxz": (*PACKED, "--encrypt"),
+    "chunked-v1.hxz": (*PACKED, "--cdc"),
+    "encrypted-chunked-v1.hxz": (*PACKED, "--cdc", "--encrypt"),
+}
+# Built on one of those or on each other, which is the parent; the name says on which night.
+CHILDREN = {
+    "plain-night-1-v1.hxz": "plain-v1.hxz",
+    "plain-night-2-v1.hxz": "plain-night-1-v1.hxz",
+    "encrypted-night-1-v1.hxz": "encrypted-v1.hxz",
+    "encrypted-night-2-v1.hxz": "encrypted-night-1-v1.hxz",
+    "chunked-night-1-v1.hxz": "chunked-v1.hxz",
+    "encrypted-chunked-night-1-v1.hxz": "encrypted-chunked-v1.hxz",
 }
 
 
-def sources():
-    """A disk and a memory dump that shares pages with it: text, noise, zeros, a short last page."""
+def sources(night=0):
+    """A disk and a memory dump that shares pages with it: text, noise, zeros, a short last page. Each night has pages
+    that are new, and some that moved."""
     rng = random.Random(1)
     noise = rng.randbytes(3 * PAGE)
     text = b"".join(b"%08d golden pages compress well\n" % number for number in range(2000))
-    return {"disk": noise + text + bytes(4 * PAGE) + b"end", "memory": bytes(PAGE) + noise[PAGE:] + rng.randbytes(777)}
+    disk = noise + text + bytes(4 * PAGE) + b"end"
+    memory = bytes(PAGE) + noise[PAGE:] + rng.randbytes(777)
+    for number in range(1, night + 1):
+        rng = random.Random(1000 + number)
+        at = 5 * number * PAGE
+        disk = disk[:at] + rng.randbytes(PAGE) + disk[at + PAGE : -3] + disk[PAGE : 3 * PAGE] + b"end"
+        memory = disk[at : at + 2 * PAGE] + memory
+    return {"disk": disk, "memory": memory}
 
 
 def expected():
@@ -36,22 +56,43 @@ def expected():
     return json.loads((HERE / "expected.json").read_text()) | json.loads((HERE / "thin.json").read_text())
 
 
+def recipes():
+    """(name, night, options of the tool, parent or None)"""
+    yield from ((name, 0, options, None) for name, options in FILES.items())
+    nights = {}
+    for name, parent in CHILDREN.items():
+        nights[name] = nights.get(parent, 0) + 1
+        base = parent
+        while base in CHILDREN:
+            base = CHILDREN[base]
+        yield name, nights[name], FILES[base], parent
+
+
 def make(folder):
     """Writes the files and what they hold."""
-    paths = {name: folder / f"{name}.raw" for name in sources()}
-    for name, content in sources().items():
-        paths[name].write_bytes(content)
-    (folder / "password").write_bytes(PASSWORD)
+    secret = folder / "password"
+    secret.write_bytes(PASSWORD)
     held = {}
-    for name, options in FILES.items():
-        password = None
-        if "--encrypt" in options:
-            password, options = PASSWORD, (*options, "--password-file", str(folder / "password"))
-        snapshot = tool.build(paths["disk"], paths["memory"], folder / name, options, password)
+    for name, night, options, parent in recipes():
+        paths = {}
+        for stream, content in sources(night).items():
+            paths[stream] = folder / f"{stream}.raw"
+            paths[stream].write_bytes(content)
+        password = PASSWORD if "--encrypt" in options else None
+        if password:
+            options = (*options, "--password-file", secret)
+        if parent:
+            options = (*options, "--parent", folder / parent, *(("--parent-password-file", secret) if password else ()))
+        if (folder / name).exists():
+            snapshot = load(folder / name, password)
+        else:
+            snapshot = tool.build(paths["disk"], paths["memory"], folder / name, options, password)
+        if bool(snapshot.thin) != bool(parent) or len(snapshot.ancestors) != night:
+            raise Wrong(f"{name} leans on {len(snapshot.ancestors)} others")
         held[name] = {
             "password": password and password.decode(),
             "root": snapshot.root_hash.hex(),
-            "sha256": {stream: hashlib.sha256(content).hexdigest() for stream, content in sources().items()},
+            "sha256": {stream: hashlib.sha256(content).hexdigest() for stream, content in sources(night).items()},
         }
     (folder / "expected.json").write_text(json.dumps(held, indent=4) + "\n")
 
