@@ -191,7 +191,34 @@ fn child() {
     build(request, Some(encrypt), &mut control).unwrap();
     assert_eq!(count_in_memory(&inverted), 0, "password after the child");
     none_of(&keys, "after the child, of its parent");
-    none_of(&LAST.get(), "after the child");
+    let childs = LAST.get();
+    none_of(&childs, "after the child");
+    let in_child = [keys[4], childs[4]];
+    let options = OpenOptions {
+        path: &child,
+        cache_size: 0,
+        expect_root: None,
+        allow_plain: false,
+        cancel: None,
+        kdf_memory_max_kib: 0,
+        ancestors: Default::default(),
+    };
+    let snapshot = Snapshot::open(&options, Some(&mut password)).unwrap();
+    assert_ne!(snapshot.info().parent_root, [0; 32]);
+    let mut bytes = [0; 5000];
+    snapshot.read(0, 100, &mut bytes).unwrap();
+    assert_eq!(bytes, [9; 5000]);
+    assert_eq!(count_in_memory(&inverted), 0, "password, child open");
+    none_of(&in_child, "while the child is open");
+    let mut report = VerifyReport::default();
+    snapshot
+        .verify(3, &mut Control::new(None, None), &mut report)
+        .unwrap();
+    none_of(&in_child, "while the child is open, checked");
+    drop(snapshot);
+    assert_eq!(count_in_memory(&inverted), 0, "password, child closed");
+    none_of(&keys, "after closing the child, of its parent");
+    none_of(&childs, "after closing the child");
 
     let options = OpenOptions {
         path: &output,

@@ -2,7 +2,8 @@
 
 A host program (host.c) stops here and there; another one (scan.c) then looks through all its memory for all
 keys of the snapshot, which derive.py gets from file and password. While a snapshot is open, the four keys that
-follow from its file key may be there, once each; nothing else ever may."""
+follow from its file key may be there, once each; nothing else ever may. Of a child and its parent both may, and
+the unit hash key, which the child has from its parent, twice."""
 
 import collections
 import os
@@ -15,10 +16,11 @@ import sys
 from derive import FILE_KEYS, secrets_of
 
 WINDOW = 16
+OF_CHILD = "child's "
 # (profile, bytes in a block, of source): a dictionary and many blocks; blocks of the largest size.
 SETS = {"small blocks": ("embedded", 16 << 10, 3 << 20), "large blocks": ("ml", 16 << 20, 33 << 20)}
 SCENARIOS = sys.argv[2:] or (
-    "build cancelled one-page read pinned thread-reads thread-does-all four-threads wrong-password damaged rekey signals"
+    "build cancelled one-page read pinned thread-reads thread-does-all four-threads child wrong-password damaged rekey signals"
 ).split()
 
 
@@ -87,8 +89,15 @@ class Host:
         return places
 
 
-def allowed(stop):
-    return FILE_KEYS if stop.startswith("open") else ()
+def allowed(stop, scenario):
+    """How often each key that may be there is there."""
+    if not stop.startswith("open"):
+        return {}
+    keys = dict.fromkeys(FILE_KEYS, 1)
+    if scenario == "child":
+        keys["unit hash key"] = 2
+        keys |= {OF_CHILD + name: 1 for name in FILE_KEYS[:3]}
+    return keys
 
 
 def check(programs, folder, scenario, wanted):
@@ -100,12 +109,16 @@ def check(programs, folder, scenario, wanted):
                 for name, secret in secrets_of(folder / "rekeyed.hxz", b"third" if stops == 2 else b"first"):
                     wanted.add(name, secret)
                 wanted.write()
+            if scenario == "child" and stops == 0:
+                for name, secret in secrets_of(folder / "child.hxz", b"first"):
+                    wanted.add(OF_CHILD + name, secret)
+                wanted.write()
             found = host.found(wanted)
             stops += 1
-            for name in allowed(stop):
-                # All windows, once each: or the search does not find what is there.
+            for name, often in allowed(stop, scenario).items():
+                # All windows, as often: or the search does not find what is there.
                 times = [len(found.pop((name, at), ())) for at in range(32 - WINDOW + 1)]
-                if set(times) != {1}:
+                if set(times) != {often}:
                     found[name, 0] = [f"{times} times, in use"]
             if found:
                 bad += 1
@@ -122,7 +135,9 @@ def main():
     for title, (profile, block, length) in SETS.items():
         folder = programs / title.replace(" ", "-")
         folder.mkdir()
-        (folder / "source").write_bytes(source(length))
+        first = source(length)
+        (folder / "source").write_bytes(first)
+        (folder / "later").write_bytes(first[: length // 2] + source(length // 8) + first[length // 2 + length // 8 :])
         (folder / "profile").write_text(f"{profile} {block}\n")
         with Host(programs, folder, "build") as host:
             list(host.stops())

@@ -132,7 +132,7 @@ class Noted:
 
     def __init__(self):
         self.aes, self.passwords, self.chaining = {}, [], []
-        self._kinds = {1: "dictionary", 2: "page", 3: "root page", 4: "block"}
+        self._kinds = {1: "dictionary", 2: "page", 3: "root page", 4: "block", 5: "page of ancestors"}
 
     def __enter__(self):
         self._before = encrypted.AESGCM, slots.AESGCM, slots.password_key, encrypted.mac

@@ -262,6 +262,32 @@ static void scenario_four_threads(void)
     close_and_stop(snapshot);
 }
 
+/* A night later: built on snap.hxz, and read with it. */
+static void scenario_child(void)
+{
+    hexz_build_opts opts = build_opts();
+    hexz_snapshot *snapshot;
+    hexz_verify_opts verify = HEXZ_INIT(hexz_verify_opts);
+    hexz_info info = HEXZ_INIT(hexz_info);
+    /* Its keys are not what the parent's were. */
+    turn = 200;
+    opts.parent = file_in("snap.hxz");
+    opts.source = file_in("later");
+    opts.output = file_in("child.hxz");
+    opts.memory_limit = UINT64_C(512) << 20;
+    CHECK_OK(hexz_build(&opts));
+    stop("built");
+    snapshot = open_named("child.hxz", NULL);
+    CHECK_OK(hexz_snapshot_info(snapshot, &info));
+    CHECK_EQ(info.ancestor_count, 1);
+    read_some(snapshot);
+    CHECK_OK(hexz_snapshot_verify(snapshot, &verify));
+    close_and_stop(snapshot);
+    snapshot = open_named("child.hxz", info.root);
+    read_some(snapshot);
+    close_and_stop(snapshot);
+}
+
 static void scenario_wrong_password(void)
 {
     hexz_snapshot *snapshot = NULL;
@@ -341,6 +367,7 @@ static const struct {
     {"thread-reads", scenario_thread_reads},
     {"thread-does-all", scenario_thread_does_all},
     {"four-threads", scenario_four_threads},
+    {"child", scenario_child},
     {"wrong-password", scenario_wrong_password},
     {"damaged", scenario_damaged},
     {"rekey", scenario_rekey},
