@@ -65,9 +65,13 @@ impl SpillFolder {
             }
             // A file system without unnamed files: it loses its name at once.
             Err(_) => {
-                let (file, _) = Temporary::make(place, |name| {
+                let (file, named) = Temporary::make(place, |name| {
                     let flags = flags | OFlags::CREATE;
                     retry_on_intr(|| fs::openat(&*place.folder, name, flags, mode))
+                })?;
+                // With a name it would stay, and grow in everybody's sight.
+                named.remove().map_err(|e| {
+                    place.fail("cannot remove the name of a file for what is spilled", e)
                 })?;
                 file
             }

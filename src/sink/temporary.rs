@@ -43,6 +43,14 @@ impl Temporary {
         self.name = None;
     }
 
+    /// Removes it now; if that fails, nobody tries again.
+    pub fn remove(mut self) -> rustix::io::Result<()> {
+        match self.name.take() {
+            Some(name) => fs::unlinkat(&*self.folder, name, AtFlags::empty()),
+            None => Ok(()),
+        }
+    }
+
     /// Runs `make` with names for a temporary of `place` until one is free.
     pub fn make<T>(
         place: &Place,

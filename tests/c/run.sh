@@ -28,11 +28,11 @@ cxx=${CXX:-g++}
 # The programs, each one story. The scripts and two.cpp come after them.
 programs=(version nulls structs flags profiles lasterror errors outputs changing full later thin lean parents pull streams
     qcow2 roundtrip same verify progress cancel threads guest hostile dlopen fault killed nomem
-    password encrypted rekey rekey_torn secrets hostile_encrypted storage sink push push_calls)
-# fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
+    password encrypted rekey rekey_torn secrets hostile_encrypted storage sink push push_calls push_fault)
+# fault, push_fault, killed and nomem stand in front of the C library, which valgrind and the sanitizers do
 # too; secrets looks through all memory, theirs included; hostile_encrypted makes
 # a key from a password each time.
-plain_only=" fault killed nomem secrets hostile_encrypted "
+plain_only=" fault push_fault killed nomem secrets hostile_encrypted "
 # TSan sees this code, not the library's: it finds callbacks and results that
 # come on a wrong thread or unordered. What these share, threads share.
 tsan_programs=" lasterror cancel threads progress password storage sink pull streams push push_calls "
@@ -99,7 +99,7 @@ build() {
     [ "$name" = push_calls ] && sources+=("$here/hosted.c")
     [ "$mode" = static ] && libs=("$libdir/libhexz.a" "${static_libs[@]}")
     # Dynamic, so that the library finds the shim's functions before the C library's.
-    [[ $name == fault || $name == killed ]] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
+    [[ $name == fault || $name == push_fault || $name == killed ]] && sources+=("$here/fault_shim.c") && libs+=(-rdynamic)
     [ "$name" = nomem ] && sources+=("$here/nomem_shim.c") && libs+=(-rdynamic)
     mkdir -p "$out/$mode"
     # shellcheck disable=SC2046

@@ -1,12 +1,12 @@
 //! Placed things in the order of the file; blocks are with the workers until they are compressed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::super::map::Anywhere;
 use super::super::placed::{NewBlock, Placed};
 use super::super::writer::{StoredBlock, StreamExtent, Writer};
 use super::crew::{Job, PackJob, Packed};
-use crate::error::{Error, NoMemory, Result, try_push, try_push_back};
+use crate::error::{Error, Result, try_push, try_push_back};
 use crate::format::{StreamEntry, Target};
 
 /// Placed things that wait for a block to be written, at most.
@@ -18,7 +18,8 @@ pub struct Output<'a, 's> {
     log: Option<&'a mut Log>,
     next: VecDeque<Next>,
     waiting_extents: usize,
-    packed: HashMap<u64, Box<Packed>>,
+    /// Blocks from the next one to be written on, as far as they are compressed.
+    packed: VecDeque<Option<Box<Packed>>>,
     blocks_placed: u64,
     /// Bytes of data space that they fill.
     data_placed: u64,
@@ -100,9 +101,8 @@ impl Log {
     }
 }
 
-/// Blocks by number.
 enum Next {
-    Block(u64),
+    Block,
     Extents(Vec<StreamExtent>),
 }
 
@@ -124,7 +124,7 @@ impl<'a, 's> Output<'a, 's> {
             log,
             next: VecDeque::new(),
             waiting_extents: 0,
-            packed: HashMap::new(),
+            packed: VecDeque::new(),
             blocks_placed: 0,
             data_placed: 0,
             blocks_written: 0,
@@ -161,7 +161,7 @@ impl<'a, 's> Output<'a, 's> {
                 let (number, at) = (self.blocks_placed, self.data_placed);
                 self.data_placed += block.data.bytes().len() as u64;
                 let job = Box::new(PackJob { block, at, out });
-                try_push_back(&mut self.next, Next::Block(number), "blocks on their way")?;
+                try_push_back(&mut self.next, Next::Block, "blocks on their way")?;
                 self.blocks_placed += 1;
                 Ok(Some(Job::Pack(number, job)))
             }
@@ -176,11 +176,13 @@ impl<'a, 's> Output<'a, 's> {
 
     /// Takes a block back that was compressed.
     pub fn packed(&mut self, number: u64, packed: Box<Packed>) -> Result<()> {
-        self.packed.try_reserve(1).map_err(|_| NoMemory {
-            what: "packed blocks",
-            bytes: 2 * self.packed.len() * size_of::<(u64, Box<Packed>)>(),
-        })?;
-        self.packed.insert(number, packed);
+        let at = (number - self.blocks_written) as usize;
+        while self.packed.len() <= at {
+            try_push_back(&mut self.packed, None, "packed blocks")?;
+        }
+        if let Some(place) = self.packed.get_mut(at) {
+            *place = Some(packed);
+        }
         Ok(())
     }
 
@@ -198,10 +200,11 @@ impl<'a, 's> Output<'a, 's> {
                 self.waiting_extents -= extents.len();
                 Wrote::Extents
             }
-            Some(Next::Block(number)) => {
-                let Some(packed) = self.packed.remove(number) else {
+            Some(Next::Block) => {
+                let Some(packed) = self.packed.front_mut().and_then(Option::take) else {
                     return Ok(Wrote::Nothing);
                 };
+                self.packed.pop_front();
                 let Packed {
                     block, out, entry, ..
                 } = *packed;
