@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::testing::Folder;
@@ -13,7 +14,7 @@ use crate::crypto::keys::tests::LAST;
 use crate::crypto::seal::tests::sealed_by;
 use crate::crypto::{FileKey, Secret};
 use crate::keyring::create::tests::CHEAP;
-use crate::keyring::{Answer, Encryption, Request};
+use crate::keyring::{Answer, Encryption, PasswordFn, Request};
 use crate::pack::{Options, UnitKind};
 use crate::profile;
 use crate::sink::{Existing, Sync};
@@ -95,6 +96,36 @@ fn password_bytes(inverted: &[u8]) -> Secret<40> {
     bytes
 }
 
+/// An encrypted build.
+fn build_on(
+    parents: Parents<'_>,
+    disk: &PathStream<'_>,
+    output: &Path,
+    password: &mut PasswordFn<'_>,
+) {
+    let mut control = Control::new(None, None);
+    let request = BuildRequest {
+        streams: vec![disk.open(&control).unwrap()],
+        parents,
+        output: Output::File {
+            path: output,
+            existing: Existing::Refuse("overwrite"),
+            sync: Sync::No,
+        },
+        options: Options {
+            profile: profile::resolve(None).unwrap(),
+            units: UnitKind::Page,
+            threads: 2,
+            memory_limit: 0,
+        },
+    };
+    let encrypt = Encrypt {
+        password,
+        cost: CHEAP,
+    };
+    build(request, Some(encrypt), &mut control).unwrap();
+}
+
 fn child() {
     let folder = Folder::new("secrets");
     let (source, output) = (folder.path("source"), folder.path("out"));
@@ -134,28 +165,8 @@ fn child() {
             other_files: false,
         },
     };
-    let mut control = Control::new(None, None);
-    let request = BuildRequest {
-        streams: vec![disk.open(&control).unwrap()],
-        parents: Parents::default(),
-        output: Output::File {
-            path: &output,
-            existing: Existing::Refuse("overwrite"),
-            sync: Sync::No,
-        },
-        options: Options {
-            profile: profile::resolve(None).unwrap(),
-            units: UnitKind::Page,
-            threads: 2,
-            memory_limit: 0,
-        },
-    };
-    let encrypt = Encrypt {
-        password: &mut password,
-        cost: CHEAP,
-    };
     let sealed = sealed_by(|| {
-        build(request, Some(encrypt), &mut control).unwrap();
+        build_on(Parents::default(), &disk, &output, &mut password);
     });
     let keys = LAST.get();
     assert_eq!(count_in_memory(&inverted), 0, "password after the build");
@@ -166,29 +177,11 @@ fn child() {
 
     // A child has its parent's file key in its page of ancestors, and nowhere else.
     let child = folder.path("child");
-    let request = BuildRequest {
-        streams: vec![disk.open(&control).unwrap()],
-        parents: Parents {
-            parent: Some(Parent::Path(&output)),
-            ..Parents::default()
-        },
-        output: Output::File {
-            path: &child,
-            existing: Existing::Refuse("overwrite"),
-            sync: Sync::No,
-        },
-        options: Options {
-            profile: profile::resolve(None).unwrap(),
-            units: UnitKind::Page,
-            threads: 2,
-            memory_limit: 0,
-        },
+    let parents = Parents {
+        parent: Some(Parent::Path(&output)),
+        ..Parents::default()
     };
-    let encrypt = Encrypt {
-        password: &mut password,
-        cost: CHEAP,
-    };
-    build(request, Some(encrypt), &mut control).unwrap();
+    build_on(parents, &disk, &child, &mut password);
     assert_eq!(count_in_memory(&inverted), 0, "password after the child");
     none_of(&keys, "after the child, of its parent");
     let childs = LAST.get();

@@ -28,10 +28,6 @@
 
 enum work { BUILD, BUILD_SAMPLED, BUILD_ENCRYPTED, BUILD_THIN, EXTRACT, EXTRACT_IN_PLACE, READ, READ_ENCRYPTED, REKEY };
 
-static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",    "pwrite",
-                                                    "ftruncate", "fsync", "linkat",  "renameat", "getrandom",
-                                                    "fstatfs",   "dup",   "close",   "lock",     "unlinkat",
-                                                    "fchmod",    "fchown", "syncfs", "fallocate"};
 static const struct mode {
     const char *name;
     int error;
@@ -304,7 +300,7 @@ static void fail_each(enum work work, int over, const char *about)
                 continue;
             do {
                 nth++;
-                check_about("%s%s: %s number %ld, %s", about, over ? " over an old file" : "", kind_names[kind], nth,
+                check_about("%s%s: %s number %ld, %s", about, over ? " over an old file" : "", fault_kind_names[kind], nth,
                             modes[m].name);
             } while (fail_one(work, over, (enum fault_kind)kind, &modes[m], nth) && nth < CALLS_MAX);
             CHECK(nth < CALLS_MAX);
@@ -411,7 +407,7 @@ static void kill_each(void)
             long nth = 0;
             do {
                 nth++;
-                check_about("rekey, torn at %d: killed in %s number %ld", (int)torn[t], kind_names[kind], nth);
+                check_about("rekey, torn at %d: killed in %s number %ld", (int)torn[t], fault_kind_names[kind], nth);
             } while (kill_one(torn[t], (enum fault_kind)kind, nth) && nth < CALLS_MAX);
             killed += nth - 1;
         }
@@ -496,7 +492,7 @@ int main(void)
     printf("fault: killed %ld times in a change of passwords\n", killed);
     /* A kind that never came was not tested, or does not go through the shim. */
     for (kind = 0; kind < FAULT_KINDS; kind++) {
-        printf("fault: %ld of %s\n", calls_seen[kind], kind_names[kind]);
+        printf("fault: %ld of %s\n", calls_seen[kind], fault_kind_names[kind]);
         CHECK(calls_seen[kind] > 0);
     }
     free(encrypted.bytes);

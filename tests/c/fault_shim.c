@@ -20,6 +20,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+const char *const fault_kind_names[FAULT_KINDS] = {
+    "openat", "fstat",      "fstatat", "lseek", "pread", "pwrite", "ftruncate", "fsync",  "linkat", "renameat",
+    "getrandom", "fstatfs", "dup",     "close", "lock",  "unlinkat", "fchmod",  "fchown", "syncfs", "fallocate"};
+
 static struct {
     enum fault_kind kind;
     int armed;

@@ -29,6 +29,9 @@ enum fault_kind {
     FAULT_ANY = FAULT_KINDS /* whatever its kind */
 };
 
+/* What each kind is called. */
+extern const char *const fault_kind_names[FAULT_KINDS];
+
 /* In place of an errno: half of the bytes are read or written. */
 #define FAULT_SHORT 0
 /* Likewise: the process is killed, in a write after half of it. */

@@ -33,10 +33,6 @@
 #define OLD "what was there before"
 #define PASSWORD "yesterday"
 
-static const char *const kind_names[FAULT_KINDS] = {"openat", "fstat",     "fstatat", "lseek",  "pread",    "pwrite",
-                                                    "ftruncate", "fsync", "linkat",  "renameat", "getrandom",
-                                                    "fstatfs",   "dup",   "close",   "lock",     "unlinkat",
-                                                    "fchmod",    "fchown", "syncfs", "fallocate"};
 static const struct mode {
     const char *name;
     int error;
@@ -271,7 +267,7 @@ static void fail_each(const struct work *work, int over, int kind, size_t mode_c
         do {
             nth++;
             check_about("%s%s%s: %s number %ld, %s", work->name, over ? " over an old file" : "", where,
-                        kind_names[kind], nth, modes[m].name);
+                        fault_kind_names[kind], nth, modes[m].name);
         } while (fail_one(work, over, (enum fault_kind)kind, &modes[m], nth) && nth < CALLS_MAX);
         CHECK(nth < CALLS_MAX);
         calls_seen[kind] += nth - 1;
@@ -441,7 +437,7 @@ int main(void)
     printf("push_fault: killed %ld times: the old file %ld, the new one %ld, nothing %ld; the spill had a name %ld times\n",
            killed, with_old, with_new, with_nothing, left_named);
     for (kind = 0; kind < FAULT_KINDS; kind++)
-        printf("push_fault: %ld of %s\n", calls_seen[kind], kind_names[kind]);
+        printf("push_fault: %ld of %s\n", calls_seen[kind], fault_kind_names[kind]);
     CHECK(full_output > 0 && full_spill > 0);
     CHECK(with_old > 0 && with_new > 0 && with_nothing > 0);
     /* What is spilled is written, read, and given back. */
