@@ -1,10 +1,14 @@
 /* Random reads of 4 KiB from the last of a chain of 64 snapshots, beside a flat snapshot of the same
- * disk, in turns: with index pages warm and blocks cold, and with pages cold too. What is compared is
- * the CPU time of the reading thread, the median of so many rounds.
+ * disk, in turns: with index pages warm and blocks cold, and with pages cold too. Each round reads once
+ * from each stretch of a block's length, in random order, so that the cache of blocks gives the flat file no more
+ * than the chain. What is compared is the CPU time of the reading thread, the median of so many rounds.
+ * tools/bench.py runs it.
  *
- *     cc -O2 -Iinclude benches/chain.c -lhexz -o chain && ./chain FOLDER
+ *     chain FOLDER ROUNDS
  *
- * FOLDER should be in memory (tmpfs), have 700 MiB free, and is left with the files of the chain. */
+ * FOLDER should be in memory (tmpfs), have 700 MiB free, and is left with the files of the chain. Prints two
+ * lines, `CHAIN FLAT` in microseconds for each read: pages warm, pages cold. */
+#define _POSIX_C_SOURCE 200809L
 #include "hexz.h"
 
 #include <stdio.h>
@@ -19,7 +23,10 @@
 /* What a night changes: runs of pages all over the disk. */
 #define RUNS 20
 #define RUN (32 * PAGE)
-#define ROUNDS 7
+/* Pages of the stretch that each round reads once from. */
+#define STRETCH 16
+#define READS (DISK / PAGE / STRETCH)
+#define ROUNDS_MAX 99
 
 static uint64_t state = 1;
 
@@ -86,15 +93,24 @@ static hexz_snapshot *open_with_cache(const char *path, uint64_t cache_size)
 }
 
 /* Microseconds of CPU time for each read; the same places for the same seed. */
-static double read_some(const hexz_snapshot *snapshot, const unsigned char *disk, unsigned reads, uint64_t seed)
+static double read_some(const hexz_snapshot *snapshot, const unsigned char *disk, uint64_t seed)
 {
     static unsigned char buf[PAGE];
+    static uint64_t places[READS];
     struct timespec from, to;
-    unsigned i;
+    size_t i;
     state = seed;
+    for (i = 0; i < READS; i++)
+        places[i] = i * STRETCH + below(STRETCH);
+    for (i = READS - 1; i > 0; i--) {
+        size_t other = (size_t)below(i + 1);
+        uint64_t place = places[i];
+        places[i] = places[other];
+        places[other] = place;
+    }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
-    for (i = 0; i < reads; i++) {
-        uint64_t at = below(DISK / PAGE) * PAGE;
+    for (i = 0; i < READS; i++) {
+        uint64_t at = places[i] * PAGE;
         must(hexz_snapshot_read(snapshot, 0, at, buf, PAGE), "read");
         if (memcmp(buf, disk + at, PAGE) != 0) {
             fprintf(stderr, "chain: wrong bytes at %llu\n", (unsigned long long)at);
@@ -102,7 +118,7 @@ static double read_some(const hexz_snapshot *snapshot, const unsigned char *disk
         }
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
-    return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / 1e3 / reads;
+    return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / 1e3 / (double)READS;
 }
 
 static int by_value(const void *a, const void *b)
@@ -111,21 +127,19 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void compare(const char *what, const char *chain, const char *flat, const unsigned char *disk,
-                    uint64_t cache_size, unsigned reads)
+static void compare(const char *chain, const char *flat, const unsigned char *disk, uint64_t cache_size, int rounds)
 {
     hexz_snapshot *of_chain = open_with_cache(chain, cache_size), *of_flat = open_with_cache(flat, cache_size);
-    double a[ROUNDS + 1], b[ROUNDS + 1];
+    double a[ROUNDS_MAX + 1], b[ROUNDS_MAX + 1];
     int round;
     /* The first round warms what is to be warm, and does not count. */
-    for (round = 0; round <= ROUNDS; round++) {
-        a[round] = read_some(of_chain, disk, reads, (uint64_t)round);
-        b[round] = read_some(of_flat, disk, reads, (uint64_t)round);
+    for (round = 0; round <= rounds; round++) {
+        a[round] = read_some(of_chain, disk, (uint64_t)round);
+        b[round] = read_some(of_flat, disk, (uint64_t)round);
     }
-    qsort(a + 1, ROUNDS, sizeof(*a), by_value);
-    qsort(b + 1, ROUNDS, sizeof(*b), by_value);
-    printf("%s: %u reads of 4 KiB: chain of %d %.1f us each, flat %.1f us, ratio %.2f\n", what, reads, NIGHTS,
-           a[1 + ROUNDS / 2], b[1 + ROUNDS / 2], a[1 + ROUNDS / 2] / b[1 + ROUNDS / 2]);
+    qsort(a + 1, (size_t)rounds, sizeof(*a), by_value);
+    qsort(b + 1, (size_t)rounds, sizeof(*b), by_value);
+    printf("%.2f %.2f\n", a[1 + rounds / 2], b[1 + rounds / 2]);
     hexz_snapshot_close(of_chain);
     hexz_snapshot_close(of_flat);
 }
@@ -136,10 +150,10 @@ int main(int argc, char **argv)
     char before[512], now[512], flat[512];
     hexz_snapshot *last;
     hexz_info info = HEXZ_INIT(hexz_info);
-    int night, run;
+    int night, run, rounds = argc == 3 ? atoi(argv[2]) : 0;
 
-    if (argc != 2 || disk == NULL) {
-        fprintf(stderr, "usage: chain FOLDER\n");
+    if (rounds < 1 || rounds > ROUNDS_MAX || disk == NULL) {
+        fprintf(stderr, "usage: chain FOLDER ROUNDS\n");
         return 2;
     }
     fill(disk, DISK);
@@ -156,11 +170,13 @@ int main(int argc, char **argv)
     build(disk, NULL, flat);
     last = open_with_cache(before, 0);
     must(hexz_snapshot_info(last, &info), before);
-    printf("the last one leans on %u snapshots, and has %llu bytes\n", info.ancestor_count,
-           (unsigned long long)info.file_size);
     hexz_snapshot_close(last);
-    compare("pages warm, blocks cold", before, flat, disk, 64 * MIB, 20000);
-    compare("pages and blocks cold", before, flat, disk, 1, 4000);
+    if (info.ancestor_count != NIGHTS) {
+        fprintf(stderr, "chain: it leans on %u snapshots\n", info.ancestor_count);
+        return 1;
+    }
+    compare(before, flat, disk, 64 * MIB, rounds);
+    compare(before, flat, disk, 1, rounds);
     free(disk);
     return 0;
 }

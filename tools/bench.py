@@ -7,7 +7,7 @@ what disturbs the machine disturbs all of them. The figures are ratios; seconds 
 about the machine than about the programs. A missed goal is told, and is no failure.
 
 The bare loop and the reads within one process are Rust programs, benches/floor.rs and
-benches/random_read.rs. Nightly snapshots are in bench_days.py.
+benches/random_read.rs. Nightly snapshots are in bench_days.py; a chain of them is read by benches/chain.c.
 """
 
 import argparse
@@ -25,6 +25,8 @@ import measure
 from contest import CPUS, DATA, ROOT, TOOL, Scores, allocated, race, show
 
 ROUNDS = 3
+# Of a tenth of a second each, in the whole form and the short one.
+CHAIN_ROUNDS = (41, 9)
 
 # memory_limit's default and what may come on top, in MiB.
 MEMORY_GOAL = 256 + 32
@@ -189,6 +191,21 @@ def bench_reads(snapshot, sealed, password, program):
     print(measure.run([program, snapshot, sealed, password], cpus=CPUS).output)
 
 
+def bench_chain(rounds, scores):
+    """A chain in memory, of its own data: what is measured is the way to a byte, not the bytes."""
+    print("Random reads of 4 KiB from the last of a chain of 64, against a flat snapshot of the same disk")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as scratch:
+        program = bench_days.driver("chain", pathlib.Path(scratch))
+        lines = measure.run([program, scratch, str(rounds)], cpus=CPUS).output.splitlines()
+    cases = (("index pages warm, blocks cold", 1.1), ("index pages and blocks cold", 1.6))
+    measured = [tuple(map(float, line.split())) for line in lines]
+    rows = [[case, f"{chain:.1f}", f"{flat:.1f}"] for (case, _), (chain, flat) in zip(cases, measured, strict=True)]
+    print(measure.table(["microseconds", "chain", "flat"], rows))
+    print()
+    for (case, goal), (chain, flat) in zip(cases, measured, strict=True):
+        scores.at_most(f"reads from a chain of 64, {case}: against a flat snapshot", chain / flat, goal)
+
+
 def bench_sizes(disk, folder, scores):
     """Sizes need no rounds: the same input gives the same bytes."""
     print("Sizes, in MB, against qemu-img -c zstd with clusters of 64 KiB")
@@ -275,6 +292,7 @@ def main():
         scores = Scores()
         if not options.only_days:
             bench_whole(disk, options, scores)
+            bench_chain(CHAIN_ROUNDS[options.short], scores)
         # A night takes each of the peers seconds: the short form has one round of them.
         bench_days.bench_days(options.short, 1 if options.short else options.rounds, scores)
         scores.show()

@@ -99,14 +99,14 @@ def check(keeper, image, day):
     output.unlink()
 
 
-def thin_driver(folder):
-    """benches/thin.c, built against the library."""
-    program = folder / "thin"
+def driver(name, folder):
+    """A program of benches/ in C, built against the library."""
+    program = folder / name
     libraries = TOOL.parent / "release"
     measure.run(
         [
             *os.environ.get("CC", "cc").split(),
-            *["-std=c99", "-O2", "-I", ROOT / "include", ROOT / "benches/thin.c", "-o", program],
+            *["-std=c99", "-O2", "-I", ROOT / "include", ROOT / f"benches/{name}.c", "-o", program],
             *["-L", libraries, "-lhexz", f"-Wl,-rpath,{libraries}"],
         ]
     )
@@ -287,7 +287,7 @@ def bench_days(short, rounds, scores):
             check(keeper, image, len(changes) + 1)
             shutil.rmtree(keeper.folder)
         bench_machines(first, days, folder, scores)
-        program = thin_driver(folder)
+        program = driver("thin", folder)
         subprocess.run(["cp", "--sparse=always", first, image], check=True)
         day_changes.apply(changes[0], image)
         bench_dirty(program, first, image, changes[0], max(rounds, 3), scores)
